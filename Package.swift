@@ -1,0 +1,112 @@
+// swift-tools-version: 6.2
+// The floors of the house, bottom up: Base, Storage, Metrics, Product. Imports go downwards only; nothing below
+// `VarveServer` depends on a networked package, so that `import Varve` builds in seconds.
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A room on its floor: `room("WAL", on: "Storage", …)` lives in `Sources/Storage/WAL`.
+func room(_ name: String, on floor: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(floor)/\(name)", swiftSettings: strict)
+}
+
+/// A C library of Debian's, found by its module map alone.
+func debian(_ name: String, _ package: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/Base/\(name)", providers: [.apt([package])])
+}
+
+func tests(_ target: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: "\(target)Tests", dependencies: dependencies, path: "Tests/\(target)Tests",
+        exclude: [], swiftSettings: strict)
+}
+
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+
+let package = Package(
+    name: "varve",
+    platforms: [.macOS("26.0")],
+    products: [
+        .library(name: "Varve", targets: ["Varve"]),
+        .library(name: "StorageEngine", targets: ["StorageEngine"]),
+        .executable(name: "varve", targets: ["VarveCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.20.0", traits: []),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.3.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.100.0"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
+    ],
+    targets: [
+        // Base
+        .target(name: "CPlatform", path: "Sources/Base/CPlatform"),
+        debian("CSnappy", "libsnappy-dev"),
+        debian("CZstd", "libzstd-dev"),
+        debian("CLZ4", "liblz4-dev"),
+        debian("CZlib", "zlib1g-dev"),
+        .target(name: "CRE2", path: "Sources/Base/CRE2", linkerSettings: [.linkedLibrary("re2")]),
+        room("Platform", on: "Base", ["CPlatform"]),
+        room("Compression", on: "Base", ["Platform", "CSnappy", "CZstd", "CLZ4", "CZlib"]),
+        room("Columnar", on: "Base", ["Platform"]),
+        // Storage
+        room("Encodings", on: "Storage", ["Columnar"]),
+        room("Parquet", on: "Storage", ["Encodings", "Compression", "Columnar", "Platform"]),
+        room("ObjectStorage", on: "Storage", ["Platform"]),
+        room("WAL", on: "Storage", ["Platform", "Columnar"]),
+        room("ManifestLog", on: "Storage", ["ObjectStorage", "Columnar", "Platform"]),
+        room(
+            "StorageEngine", on: "Storage",
+            ["ManifestLog", "WAL", "Parquet", "ObjectStorage", "Columnar", "Platform"]),
+        // Metrics
+        room("MetricModel", on: "Metrics", ["Columnar", "CRE2", "Platform"]),
+        room(
+            "MetricEngine", on: "Metrics",
+            [
+                "StorageEngine", "MetricModel", "Parquet", "Encodings", "Columnar", "Platform", "ObjectStorage",
+                "ManifestLog",
+            ]),
+        room("PromQL", on: "Metrics", ["MetricModel"]),
+        room("PromQLScript", on: "Metrics", ["PromQL", "MetricModel"]),
+        room("Ingest", on: "Metrics", ["MetricModel", "Compression", "Columnar", "Platform"]),
+        // Product
+        room(
+            "Varve", on: "Product",
+            [
+                "MetricEngine", "PromQL", "Ingest", "MetricModel", "StorageEngine", "ObjectStorage", "WAL",
+                "ManifestLog", "Columnar", "Platform", "Parquet",
+            ]),
+        room(
+            "VarveServer", on: "Product",
+            [
+                "Varve", "PromQL", "MetricModel", "Platform", hummingbird,
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]),
+        .executableTarget(
+            name: "VarveCommand",
+            dependencies: [
+                "VarveServer", "Varve", "PromQL", "PromQLScript", "MetricModel", "Platform",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], path: "Sources/Product/VarveCommand", swiftSettings: strict),
+        // In no product: the world as tests make it.
+        .target(
+            name: "Simulation", dependencies: ["Platform", "ObjectStorage"], path: "Sources/Simulation",
+            swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

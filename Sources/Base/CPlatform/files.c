@@ -1,0 +1,35 @@
+// System calls that Swift cannot name: variadic, or newer than the C library's module.
+#define _GNU_SOURCE
+#include "CPlatform.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int varve_rename_noreplace(const char *source, const char *target) {
+#if defined(__linux__)
+    if (renameat2(AT_FDCWD, source, AT_FDCWD, target, RENAME_NOREPLACE) == 0) return 0;
+    if (errno != EINVAL && errno != ENOSYS) return errno;
+#endif
+    // File systems without it: a hard link fails when the target is there.
+    if (link(source, target) != 0) return errno;
+    return unlink(source) == 0 ? 0 : errno;
+}
+
+int varve_open(const char *path, int flags, int mode) {
+    int descriptor = open(path, flags, mode);
+    return descriptor >= 0 ? descriptor : -errno;
+}
+
+int varve_lock_exclusive(int descriptor) {
+    struct flock lock;
+    memset(&lock, 0, sizeof lock);
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+#if defined(F_OFD_SETLK)
+    return fcntl(descriptor, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
+#else
+    return fcntl(descriptor, F_SETLK, &lock) == 0 ? 0 : errno;
+#endif
+}

@@ -1,0 +1,37 @@
+#ifndef VARVE_CPLATFORM_H
+#define VARVE_CPLATFORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// CRC-32C (Castagnoli) of `count` bytes, continuing from `seed` (0 at the start).
+uint32_t varve_crc32c(uint32_t seed, const void *bytes, size_t count);
+
+/// CRC-32 (the zlib polynomial) of `count` bytes, continuing from `seed` (0 at the start).
+uint32_t varve_crc32(uint32_t seed, const void *bytes, size_t count);
+
+/// Keyed 128-bit hash: for identity of outside bytes under a key drawn at random per process. Not cryptographic.
+void varve_hash128(const uint64_t key[4], const void *bytes, size_t count, uint64_t out[2]);
+
+/// rename that fails with EEXIST instead of replacing; 0 or an errno.
+int varve_rename_noreplace(const char *source, const char *target);
+
+/// open(2) without its variadic form; a descriptor, or minus an errno.
+int varve_open(const char *path, int flags, int mode);
+
+/// Takes an exclusive open-file-description lock without waiting; 0 or an errno.
+int varve_lock_exclusive(int descriptor);
+
+/// The shortest decimal text that reads back as `value`, as Prometheus writes it: plain notation from 1e-6 to below
+/// 1e21, an exponent outside. NaN, +Inf and -Inf by name. `out` must hold 32 bytes; returns the length.
+size_t varve_format_double(double value, char *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

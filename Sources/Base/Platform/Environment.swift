@@ -1,0 +1,32 @@
+/// The world that the engine lives in, as arguments: files, time, chance, threads. Crashes, faults and interleavings
+/// replay from a seed because nothing below the server reaches past this value.
+public struct Environment: Sendable {
+    public var fileSystem: any FileSystem
+    public var time: any TimeSource
+    public var random: any RandomSource
+    public var blocking: any BlockingExecutor
+    /// Where background tasks run; nil is the global pool.
+    public var taskExecutor: (any TaskExecutor)?
+
+    public init(
+        fileSystem: any FileSystem, time: any TimeSource, random: any RandomSource, blocking: any BlockingExecutor,
+        taskExecutor: (any TaskExecutor)? = nil
+    ) {
+        self.fileSystem = fileSystem
+        self.time = time
+        self.random = random
+        self.blocking = blocking
+        self.taskExecutor = taskExecutor
+    }
+
+    /// The real world.
+    public static let live = Environment(
+        fileSystem: LiveFileSystem(), time: LiveTimeSource(), random: LiveRandomSource(),
+        blocking: BlockingThreads(threads: 8))
+
+    /// A task of this world. A plain `Task {}` would escape a seeded executor.
+    @discardableResult
+    public func spawn(_ work: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
+        Task(executorPreference: taskExecutor) { await work() }
+    }
+}

@@ -1,0 +1,54 @@
+/// What a selector demands of one label. An absent label counts as the empty string.
+public struct LabelMatcher: Sendable, Hashable {
+    public enum Operation: String, Sendable, Hashable, CaseIterable {
+        case equal = "="
+        case notEqual = "!="
+        case matches = "=~"
+        case notMatches = "!~"
+    }
+
+    public let name: String
+    public let operation: Operation
+    /// The value, or the regular expression (RE2 syntax, anchored at both ends).
+    public let value: String
+    private let regex: LabelRegex?
+
+    /// - Throws: `InvalidRegex` when `value` does not compile.
+    public init(_ name: String, _ operation: Operation, _ value: String) throws(InvalidRegex) {
+        self.name = name
+        self.operation = operation
+        self.value = value
+        switch operation {
+        case .equal, .notEqual: regex = nil
+        case .matches, .notMatches: regex = try LabelRegex(value)
+        }
+    }
+
+    /// `name="value"`, which cannot fail.
+    public init(_ name: String, equals value: String) {
+        self.name = name
+        self.operation = .equal
+        self.value = value
+        regex = nil
+    }
+
+    public func matches(_ candidate: String) -> Bool {
+        switch operation {
+        case .equal: candidate == value
+        case .notEqual: candidate != value
+        case .matches: regex?.matches(candidate) ?? false
+        case .notMatches: !(regex?.matches(candidate) ?? true)
+        }
+    }
+
+    public var matchesEmpty: Bool { matches("") }
+
+    public static func == (a: Self, b: Self) -> Bool {
+        a.name == b.name && a.operation == b.operation && a.value == b.value
+    }
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(name)
+        hasher.combine(operation)
+        hasher.combine(value)
+    }
+}

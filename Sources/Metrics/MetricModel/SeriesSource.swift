@@ -1,0 +1,52 @@
+/// Samples of one label set, as columns.
+///
+/// - `timestamps` strictly ascend; `values` has as many; stale markers are kept (`StaleMarker`).
+public struct SeriesRun: Sendable {
+    public let labels: Labels
+    public let timestamps: [Int64]
+    public let values: [Double]
+    public init(labels: Labels, timestamps: [Int64], values: [Double]) {
+        self.labels = labels
+        self.timestamps = timestamps
+        self.values = values
+    }
+}
+
+/// What a selector asks of storage.
+public struct SelectRequest: Sendable, Hashable {
+    /// All must hold.
+    public var matchers: [LabelMatcher]
+    /// First and last millisecond wanted, both included.
+    public var start: Int64
+    public var end: Int64
+    /// More samples than this is an error: `SelectError.tooManySamples`.
+    public var maximumSamples: Int
+
+    public init(matchers: [LabelMatcher], start: Int64, end: Int64, maximumSamples: Int = .max) {
+        self.matchers = matchers
+        self.start = start
+        self.end = end
+        self.maximumSamples = maximumSamples
+    }
+}
+
+/// The port through which PromQL sees storage.
+public protocol SeriesSource: Sendable {
+    /// One run per label set with at least one sample in range, in the order of the labels.
+    /// - Throws: `SelectError`, `CancellationError`.
+    func select(_ request: SelectRequest) async throws -> [SeriesRun]
+}
+
+public enum SelectError: Error, Sendable, Equatable, CustomStringConvertible {
+    case tooManySamples(limit: Int)
+    /// Storage could not answer; the text names object, place and remedy.
+    case storage(String)
+
+    public var description: String {
+        switch self {
+        case .tooManySamples(let limit):
+            "query processing would load too many samples into memory in query execution (limit \(limit))"
+        case .storage(let reason): reason
+        }
+    }
+}

@@ -1,0 +1,4 @@
+@main
+struct VarveCommand {
+    static func main() {}
+}

@@ -1,0 +1,64 @@
+public import Platform
+
+/// A flat map from key to bytes: what the engine asks of a directory or a bucket.
+public protocol ObjectStore: Sendable {
+    /// Durable when it returns. `.ifAbsent`: only the first succeeds, until the key is deleted. `.ifMatches`: only when
+    /// the object still has that tag. A refusal throws `.conditionFailed` and changes nothing; `.unanswered` means that
+    /// nobody knows whether it took effect.
+    @discardableResult
+    func put(_ bytes: Bytes, at key: ObjectKey, _ condition: PutCondition) async throws(ObjectStoreError) -> ObjectTag
+    /// The whole object and its tag.
+    func get(_ key: ObjectKey) async throws(ObjectStoreError) -> TaggedBytes
+    /// The bytes of `range`, clamped to the object's end.
+    func read(_ key: ObjectKey, _ range: Range<UInt64>) async throws(ObjectStoreError) -> Bytes
+    func metadata(of key: ObjectKey) async throws(ObjectStoreError) -> ObjectMetadata
+    /// At most 1,000 objects whose keys start with `prefix` and come after `start`, in byte order of keys.
+    func list(under prefix: String, after start: ObjectKey?) async throws(ObjectStoreError) -> [ObjectMetadata]
+    /// An absent key is a success.
+    func delete(_ key: ObjectKey) async throws(ObjectStoreError)
+}
+
+public enum PutCondition: Sendable, Hashable {
+    case always
+    case ifAbsent
+    case ifMatches(ObjectTag)
+}
+
+/// Names one content of one key: changes whenever the object is replaced.
+public struct ObjectTag: Sendable, Hashable {
+    public let text: String
+    public init(_ text: String) { self.text = text }
+}
+
+public struct TaggedBytes: Sendable, Equatable {
+    public let bytes: Bytes
+    public let tag: ObjectTag
+    public init(bytes: Bytes, tag: ObjectTag) {
+        self.bytes = bytes
+        self.tag = tag
+    }
+}
+
+public struct ObjectMetadata: Sendable, Equatable {
+    public let key: ObjectKey
+    public let size: UInt64
+    /// Milliseconds since the epoch, by the store's clock.
+    public let modified: Int64
+    public init(key: ObjectKey, size: UInt64, modified: Int64) {
+        self.key = key
+        self.size = size
+        self.modified = modified
+    }
+}
+
+extension ObjectStore {
+    /// All objects under `prefix`, page by page.
+    public func listAll(under prefix: String) async throws(ObjectStoreError) -> [ObjectMetadata] {
+        var found: [ObjectMetadata] = []
+        while true {
+            let page = try await list(under: prefix, after: found.last?.key)
+            if page.isEmpty { return found }
+            found += page
+        }
+    }
+}

@@ -1,0 +1,75 @@
+public import Columnar
+public import Platform
+
+/// What one write leaves in the log: one sequence number, rows of one or several tables, one fate.
+public struct LogRecord: Sendable, Equatable {
+    public var sequence: SequenceNumber
+    public var entries: [LogEntry]
+    public init(sequence: SequenceNumber, entries: [LogEntry]) {
+        self.sequence = sequence
+        self.entries = entries
+    }
+}
+
+/// Rows of one table in a record, encoded by the engine.
+public struct LogEntry: Sendable, Equatable {
+    /// The table's number within its region: 0 … 65,535.
+    public var table: UInt16
+    public var payload: Bytes
+    public init(table: UInt16, payload: Bytes) {
+        self.table = table
+        self.payload = payload
+    }
+}
+
+/// A region's log of what is not yet in objects. A local directory by default; a do-nothing or remote log can stand in.
+///
+/// - Records are durable in the order of their `enqueue` calls: what survives a crash is a prefix of it.
+/// - After a failed write or sync the log is poisoned: every wait and enqueue throws until it is opened again.
+public protocol WriteAheadLog: Sendable {
+    /// Puts the record into the next group commit and returns at once. Call order is log order, so sequence numbers must
+    /// rise from call to call; the caller holds a lock round it.
+    /// - Throws: `WALError.recordTooLarge`, `.poisoned`, `.closed`.
+    func enqueue(_ record: LogRecord) throws(WALError)
+
+    /// Returns when every record up to `sequence` is as durable as the durability setting promises.
+    func waitUntilDurable(_ sequence: SequenceNumber) async throws(WALError)
+
+    /// Records up to `sequence` are in objects: log segments wholly below it may go. Idempotent.
+    func release(upTo sequence: SequenceNumber) async throws(WALError)
+
+    /// Records after `sequence` in order, in batches of bounded size (about `batchBytes`). Reads what was durable at the
+    /// time of the call; no side effects. Each batch is handed to `body` in turn.
+    func replay(
+        after sequence: SequenceNumber, batchBytes: Int,
+        _ body: @Sendable ([LogRecord]) async throws -> Void
+    ) async throws
+
+    /// The highest sequence number that was ever in this log, deleted records included; nil in a fresh one.
+    var lastSequence: SequenceNumber? { get }
+
+    /// Bytes of log kept, released segments not counted.
+    var statistics: LogStatistics { get }
+
+    /// Seals and closes. Waits for what was enqueued.
+    func close() async throws(WALError)
+}
+
+public struct LogStatistics: Sendable, Equatable {
+    public var segments = 0
+    public var bytes: UInt64 = 0
+    /// Group commits since open, and the records in them.
+    public var commits: UInt64 = 0
+    public var records: UInt64 = 0
+    public var syncs: UInt64 = 0
+    public init() {}
+}
+
+public enum Durability: String, Sendable, CaseIterable {
+    /// Acknowledge after fdatasync.
+    case always
+    /// Acknowledge after write; fdatasync every second.
+    case interval
+    /// Acknowledge after write; the operating system syncs.
+    case os
+}
