@@ -1,3 +1,4 @@
+import WAL
 import Columnar
 import ManifestLog
 import ObjectStorage

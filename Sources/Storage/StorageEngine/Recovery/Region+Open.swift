@@ -1,5 +1,5 @@
 import Columnar
-public import ManifestLog
+import ManifestLog
 public import ObjectStorage
 public import Platform
 import Synchronization
@@ -46,14 +46,13 @@ extension Region {
         if let directory = options.logDirectory {
             let path = directory + ".claimant"
             var claimant = try await environment.blocking.run { try Claimant.read(path, in: environment.fileSystem) }
-            // What the manifest's cut is, only the manifest knows; any record at all counts as unflushed here when the
-            // claim is another node's: refusing is the safe side.
-            let hasRecords = log.statistics.hasRecords
-            guard claimant.mayClaim(after: head?.claimantID, hasUnflushedRecords: hasRecords) else {
+            let flushed = try await ManifestReader.load(store: manifestStore)?.cut ?? .zero
+            let hasUnflushed = log.lastSequence.map { $0 > flushed } ?? false
+            guard claimant.mayClaim(after: head?.claimantID, hasUnflushedRecords: hasUnflushed) else {
                 throw StorageError(
                     .fenced,
                     "another node claimed region \(options.name) after this log was written, and the log in "
-                        + "\(directory) still holds records; `varve wal replay --url WRITER` brings them in, "
+                        + "\(directory) still holds unflushed records; `varve wal replay --url WRITER` brings them in, "
                         + "`--take-over` claims the region for this node")
             }
             claimant.known = claimant.known.suffix(1) + [claimantID]
@@ -72,9 +71,8 @@ extension Region {
         let objects = ObjectCache(store: store, limit: options.cacheSize)
         let garbage = GarbageCollector(store: store, objects: objects, environment: environment)
         let introducer = Introducer(PartList(tables: tables))
-        let first = SequenceNumber.first(of: manifest.manifest.claim)
         let writer = RegionWriter(
-            last: max(first, log.lastSequence ?? first), introducer: introducer, log: log,
+            last: manifest.manifest.cut, introducer: introducer, log: log,
             budget: MemoryBudget(limit: options.memoryLimit), environment: environment)
         let byNumber = Dictionary(tables.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
         let region = Region(
