@@ -28,6 +28,8 @@ public final class Region: Sendable {
     let counts = EngineCounts()
     let background = Mutex<[Task<Void, Never>]>([])
     let flushIsRequested = Atomic<Bool>(false)
+    /// When a segment last got a part, in milliseconds: what the picker takes for 'nothing came since'.
+    let lastAddition = Mutex<[TableSegment: Int64]>([:])
 
     init(_ parts: OpenedRegion) {
         options = parts.options

@@ -167,7 +167,7 @@ extension Region {
     }
 
     private func startBackground() {
-        let ticking = environment.spawn { [self] in
+        let flushing = environment.spawn { [self] in
             while !Task.isCancelled {
                 do { try await environment.time.sleep(for: .seconds(1)) } catch { return }
                 updateRetention()
@@ -175,7 +175,14 @@ extension Region {
                 if FlushPolicy.isDue(held: pressure.bytes, age: pressure.age, options: options) { requestFlush() }
             }
         }
-        background.withLock { $0.append(ticking) }
+        // Segments grow old without a flush, too.
+        let compacting = environment.spawn { [self] in
+            while !Task.isCancelled {
+                do { try await environment.time.sleep(for: .seconds(60)) } catch { return }
+                await compactWhereDue()
+            }
+        }
+        background.withLock { $0 += [flushing, compacting] }
     }
 
     /// Refuses further writes, flushes, closes the log. What could not be flushed stays in the log.
