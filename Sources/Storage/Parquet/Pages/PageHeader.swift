@@ -20,9 +20,12 @@ struct PageHeader: Equatable {
     var crc: UInt32?
     var kind: Kind
 
-    /// - Returns: the header that starts at `offset` of `bytes`, and how many bytes it takes.
-    static func decode(_ bytes: [UInt8], at offset: Int) throws(MalformedBytes) -> (header: PageHeader, size: Int) {
-        var reader = CompactReader(bytes, from: offset)
+    /// - Returns: the header at the start of `range` of `bytes`, and how many bytes it takes.
+    static func decode(
+        _ bytes: [UInt8], in range: Range<Int>
+    ) throws(MalformedBytes) -> (header: PageHeader, size: Int) {
+        var reader = CompactReader(bytes, in: range)
+        let offset = reader.offset
         var type: PageType?
         var uncompressed: Int?
         var stored: Int?

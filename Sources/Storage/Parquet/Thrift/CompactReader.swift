@@ -43,10 +43,13 @@ struct CompactReader {
     let end: Int
     private var depth = 0
 
-    init(_ bytes: [UInt8], from offset: Int = 0) {
+    init(_ bytes: [UInt8]) { self.init(bytes, in: 0..<bytes.count) }
+
+    /// Reads within `range` only; clamped to the bytes there are.
+    init(_ bytes: [UInt8], in range: Range<Int>) {
         self.bytes = bytes
-        self.offset = min(max(offset, 0), bytes.count)
-        self.end = bytes.count
+        self.offset = min(max(range.lowerBound, 0), bytes.count)
+        self.end = min(max(range.upperBound, offset), bytes.count)
     }
 
     var remaining: Int { end - offset }
