@@ -1,4 +1,3 @@
-public import MetricModel
 public import Platform
 
 /// Canonical bytes of a series' labels: one label set, one byte string. The metric's name (`__name__`) is not in them; it
