@@ -84,6 +84,9 @@ public final class BlockingThreads: BlockingExecutor {
         }
     }
 
+    /// Runs `job` on one of the threads, some time.
+    func add(_ job: @escaping @Sendable () -> Void) { queue.add(job) }
+
     public func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withUnsafeThrowingContinuation { continuation in
             queue.add { continuation.resume(with: Result(catching: work)) }

@@ -7,22 +7,25 @@ public struct Environment: Sendable {
     public var blocking: any BlockingExecutor
     /// Where background tasks run; nil is the global pool.
     public var taskExecutor: (any TaskExecutor)?
+    /// Where long computations run (encoding, merging); nil is where their callers run.
+    public var heavyExecutor: (any TaskExecutor)?
 
     public init(
         fileSystem: any FileSystem, time: any TimeSource, random: any RandomSource, blocking: any BlockingExecutor,
-        taskExecutor: (any TaskExecutor)? = nil
+        taskExecutor: (any TaskExecutor)? = nil, heavyExecutor: (any TaskExecutor)? = nil
     ) {
         self.fileSystem = fileSystem
         self.time = time
         self.random = random
         self.blocking = blocking
         self.taskExecutor = taskExecutor
+        self.heavyExecutor = heavyExecutor
     }
 
     /// The real world.
     public static let live = Environment(
         fileSystem: LiveFileSystem(), time: LiveTimeSource(), random: LiveRandomSource(),
-        blocking: BlockingThreads(threads: 8))
+        blocking: BlockingThreads(threads: 8), heavyExecutor: ThreadTaskExecutor(threads: 1))
 
     /// A task of this world. A plain `Task {}` would escape a seeded executor.
     @discardableResult

@@ -11,12 +11,17 @@ public final class MemoryBudget: Sendable {
 
     /// nil when the bound would be passed; never waits.
     public func reserve(_ bytes: Int) -> MemoryReservation? {
+        guard take(bytes) else { return nil }
+        return MemoryReservation(budget: self, bytes: bytes)
+    }
+
+    fileprivate func take(_ bytes: Int) -> Bool {
         var current = used.load(ordering: .relaxed)
         while true {
-            guard bytes >= 0, bytes <= limit - current else { return nil }
+            guard bytes >= 0, bytes <= limit - current else { return false }
             let (exchanged, seen) = used.weakCompareExchange(
                 expected: current, desired: current + bytes, ordering: .relaxed)
-            if exchanged { return MemoryReservation(budget: self, bytes: bytes) }
+            if exchanged { return true }
             current = seen
         }
     }
@@ -27,10 +32,23 @@ public final class MemoryBudget: Sendable {
 /// Bytes taken from a budget, given back when the last holder lets go.
 public final class MemoryReservation: Sendable {
     private let budget: MemoryBudget
-    public let bytes: Int
+    private let held: Atomic<Int>
+    public var bytes: Int { held.load(ordering: .relaxed) }
+
     fileprivate init(budget: MemoryBudget, bytes: Int) {
         self.budget = budget
-        self.bytes = bytes
+        held = Atomic(bytes)
     }
-    deinit { budget.giveBack(bytes) }
+    deinit { budget.giveBack(held.load(ordering: .relaxed)) }
+
+    /// Moves everything of `other`, of the same budget, into this one: what many writes took, one part gives back.
+    public func absorb(_ other: MemoryReservation) {
+        precondition(budget === other.budget)
+        held.add(other.held.exchange(0, ordering: .relaxed), ordering: .relaxed)
+    }
+}
+
+extension MemoryBudget {
+    /// A reservation of no bytes, to absorb others.
+    public func nothing() -> MemoryReservation { MemoryReservation(budget: self, bytes: 0) }
 }

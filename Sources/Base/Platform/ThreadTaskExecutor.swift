@@ -1,0 +1,12 @@
+/// Threads of our own for long computations (flush, compaction): they share no thread with the cooperative pool, so that
+/// acknowledgements never wait behind an encoder.
+public final class ThreadTaskExecutor: TaskExecutor {
+    private let threads: BlockingThreads
+
+    public init(threads: Int) { self.threads = BlockingThreads(threads: threads) }
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let unowned = UnownedJob(job)
+        threads.add { [self] in unowned.runSynchronously(on: asUnownedTaskExecutor()) }
+    }
+}

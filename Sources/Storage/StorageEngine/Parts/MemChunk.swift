@@ -1,0 +1,160 @@
+import Columnar
+import Synchronization
+
+/// Rows of one table and segment in arrival order, in buffers of fixed capacity that never move.
+///
+/// - Only the region's writer appends, under its lock, and only behind what is published.
+/// - Readers touch rows below a published count only: the snapshot that carries the count was swapped in under a lock
+///   after those rows were written, so their bytes are visible and never change again.
+final class MemChunk: @unchecked Sendable {
+    private enum Storage {
+        case int64(UnsafeMutablePointer<Int64>)
+        case float64(UnsafeMutablePointer<Double>)
+        /// `ends[i]` is where value i ends in `arena`.
+        case bytes(ends: UnsafeMutablePointer<UInt32>, arena: UnsafeMutablePointer<UInt8>)
+        case bool(UnsafeMutablePointer<Bool>)
+    }
+
+    let schema: Schema
+    let capacity: Int
+    private let arenaCapacity: Int
+    private var columns: [Storage] = []
+    private var validity: [UnsafeMutablePointer<Bool>?] = []
+    /// Rows written, published or not. Guarded by the writer's lock.
+    private(set) var count = 0
+    /// Once sorted, the order of the first `rows` rows: published chunks are sorted once, not once per scan.
+    private let sorted = Mutex<(rows: Int, order: [UInt32])?>(nil)
+
+    /// - Parameter arenaCapacity: bytes for each column of byte strings.
+    init(schema: Schema, capacity: Int, arenaCapacity: Int) {
+        self.schema = schema
+        self.capacity = capacity
+        self.arenaCapacity = arenaCapacity
+        for column in schema.columns {
+            switch column.type {
+            case .int64, .timestamp: columns.append(.int64(.allocate(capacity: capacity)))
+            case .float64: columns.append(.float64(.allocate(capacity: capacity)))
+            case .bytes, .text:
+                columns.append(.bytes(ends: .allocate(capacity: capacity), arena: .allocate(capacity: arenaCapacity)))
+            case .bool: columns.append(.bool(.allocate(capacity: capacity)))
+            }
+            validity.append(column.isNullable ? .allocate(capacity: capacity) : nil)
+        }
+    }
+
+    deinit {
+        for column in columns {
+            switch column {
+            case .int64(let values): values.deallocate()
+            case .float64(let values): values.deallocate()
+            case .bytes(let ends, let arena):
+                ends.deallocate()
+                arena.deallocate()
+            case .bool(let values): values.deallocate()
+            }
+        }
+        for flags in validity { flags?.deallocate() }
+    }
+
+    /// Appends as many rows of `range` as fit, in order; returns how many. Writer's lock held.
+    func append(_ batch: RecordBatch, _ range: Range<Int>) -> Int {
+        var take = min(range.count, capacity - count)
+        for (i, column) in columns.enumerated() {
+            guard case .bytes(let ends, _) = column else { continue }
+            let strings = batch.columns[i].byteStrings
+            let used = count == 0 ? 0 : Int(ends[count - 1])
+            let start = strings.offsets[range.lowerBound]
+            while take > 0, strings.offsets[range.lowerBound + take] - start > arenaCapacity - used { take -= 1 }
+        }
+        guard take > 0 else { return 0 }
+        let rows = range.lowerBound..<range.lowerBound + take
+        for (i, column) in columns.enumerated() {
+            switch (column, batch.columns[i].values) {
+            case (.int64(let target), .int64(let source)):
+                source.withUnsafeBufferPointer { copy($0, rows, target) }
+            case (.float64(let target), .float64(let source)):
+                source.withUnsafeBufferPointer { copy($0, rows, target) }
+            case (.bool(let target), .bool(let source)):
+                source.withUnsafeBufferPointer { copy($0, rows, target) }
+            case (.bytes(let ends, let arena), .bytes(let source)):
+                var end = count == 0 ? 0 : Int(ends[count - 1])
+                let start = source.offsets[rows.lowerBound]
+                let length = source.offsets[rows.upperBound] - start
+                source.bytes.withUnsafeBufferPointer {
+                    if let base = $0.baseAddress { (arena + end).update(from: base + start, count: length) }
+                }
+                for (k, row) in rows.enumerated() {
+                    end += source.offsets[row + 1] - source.offsets[row]
+                    ends[count + k] = UInt32(end)
+                }
+            default: preconditionFailure("the batch was checked against the schema")
+            }
+            if let flags = validity[i] {
+                if let given = batch.columns[i].validity {
+                    given.withUnsafeBufferPointer { copy($0, rows, flags) }
+                } else {
+                    (flags + count).update(repeating: true, count: take)
+                }
+            }
+        }
+        count += take
+        return take
+    }
+
+    private func copy<T: BitwiseCopyable>(
+        _ source: UnsafeBufferPointer<T>, _ rows: Range<Int>, _ target: UnsafeMutablePointer<T>
+    ) {
+        if let base = source.baseAddress { (target + count).update(from: base + rows.lowerBound, count: rows.count) }
+    }
+
+    /// Integers of column `i`, the first `rows` of them. The chunk must outlive the use.
+    func int64s(_ i: Int, rows: Int) -> UnsafeBufferPointer<Int64> {
+        guard case .int64(let values) = columns[i] else { preconditionFailure("not a column of integers") }
+        return UnsafeBufferPointer(start: values, count: rows)
+    }
+
+    /// The rows `order` points at, as columns, in that order.
+    func gather(_ order: [UInt32]) -> RecordBatch {
+        var made: [Column] = []
+        made.reserveCapacity(columns.count)
+        for (i, column) in columns.enumerated() {
+            let values: ColumnValues
+            switch column {
+            case .int64(let source): values = .int64(order.map { source[Int($0)] })
+            case .float64(let source): values = .float64(order.map { source[Int($0)] })
+            case .bool(let source): values = .bool(order.map { source[Int($0)] })
+            case .bytes(let ends, let arena):
+                var offsets: [Int] = [0]
+                offsets.reserveCapacity(order.count + 1)
+                var bytes: [UInt8] = []
+                for row in order {
+                    let start = row == 0 ? 0 : Int(ends[Int(row) - 1])
+                    let length = Int(ends[Int(row)]) - start
+                    bytes.append(contentsOf: UnsafeBufferPointer(start: arena + start, count: length))
+                    offsets.append(bytes.count)
+                }
+                values = .bytes(BytesColumn(offsets: offsets, bytes: bytes))
+            }
+            let flags = validity[i].map { flags in order.map { flags[Int($0)] } }
+            made.append(Column(values, validity: flags))
+        }
+        return RecordBatch(trusted: schema, made)
+    }
+
+    /// The first `rows` rows in key order, arrival order among equals. Sorted once and remembered.
+    func order(rows: Int) -> [UInt32] {
+        if let known = sorted.withLock({ $0 }), known.rows == rows { return known.order }
+        let order = sortedOrder(rows: rows)
+        sorted.withLock { $0 = (rows, order) }
+        return order
+    }
+
+    private func sortedOrder(rows: Int) -> [UInt32] {
+        let keys = schema.columns.prefix(schema.keyCount)
+        if keys.count == 2, keys.allSatisfy({ $0.type == .int64 || $0.type == .timestamp }) {
+            return SortOrder.byTwoIntegers(int64s(0, rows: rows), int64s(1, rows: rows))
+        }
+        let all = gather((0..<UInt32(rows)).map { $0 })
+        return SortOrder.byComparison(KeyColumns(all), rows: rows)
+    }
+}

@@ -1,0 +1,171 @@
+import Columnar
+import Platform
+import Synchronization
+
+/// A table and one of its time segments.
+struct TableSegment: Hashable, Sendable {
+    let table: UInt16
+    let segment: TimeRange
+}
+
+/// How far a mem part is published: everything of the chunks before `chunk`, and `rows` of that one.
+struct PublishedLength: Sendable, Equatable {
+    var chunk: Int
+    var rows: Int
+}
+
+/// Rows of one table and segment that are in the log and not yet in objects.
+///
+/// - `chunks` and their counts change under the region's writer lock only; snapshots hold the array as it was.
+/// - Chunks double from 1,024 to 65,536 rows, so that a small table stays small.
+/// - Its memory goes back to the budget when the last snapshot lets go of it.
+final class MemPart: @unchecked Sendable {
+    static let smallestChunk = 1_024
+    static let largestChunk = 65_536
+
+    let place: TableSegment
+    let schema: Schema
+    let reservation: MemoryReservation
+    /// Guarded by the writer's lock, as are the chunks' contents behind the published length.
+    private(set) var chunks: [MemChunk] = []
+    private(set) var minSequence: SequenceNumber?
+    private(set) var maxSequence: SequenceNumber?
+
+    init(place: TableSegment, schema: Schema, reservation: MemoryReservation) {
+        self.place = place
+        self.schema = schema
+        self.reservation = reservation
+    }
+
+    /// Writer's lock held. Sequence numbers rise from call to call.
+    func append(_ batch: RecordBatch, _ range: Range<Int>, sequence: SequenceNumber) {
+        var rest = range
+        while !rest.isEmpty {
+            if let last = chunks.last {
+                let taken = last.append(batch, rest)
+                rest = rest.lowerBound + taken..<rest.upperBound
+                if rest.isEmpty { break }
+            }
+            chunks.append(makeChunk(for: batch, rest))
+        }
+        minSequence = minSequence ?? sequence
+        maxSequence = sequence
+    }
+
+    private func makeChunk(for batch: RecordBatch, _ range: Range<Int>) -> MemChunk {
+        let previous = chunks.last?.capacity ?? Self.smallestChunk / 2
+        let capacity = min(max(previous * 2, Self.smallestChunk), Self.largestChunk)
+        var widest = 0
+        for column in batch.columns {
+            guard case .bytes(let strings) = column.values else { continue }
+            for row in range { widest = max(widest, strings.offsets[row + 1] - strings.offsets[row]) }
+        }
+        return MemChunk(schema: schema, capacity: capacity, arenaCapacity: max(capacity * 64, widest))
+    }
+
+    /// Where the next row would go. Writer's lock held.
+    var length: PublishedLength {
+        PublishedLength(chunk: max(chunks.count - 1, 0), rows: chunks.last?.count ?? 0)
+    }
+
+    /// What a snapshot holds of this part. Writer's lock held.
+    func view(_ length: PublishedLength) -> MemPartView {
+        var pieces: [MemPartView.Piece] = []
+        for (i, chunk) in chunks.enumerated() where i <= length.chunk {
+            let rows = i == length.chunk ? length.rows : chunk.count
+            if rows > 0 { pieces.append(.init(chunk: chunk, rows: rows)) }
+        }
+        return MemPartView(part: self, pieces: pieces)
+    }
+}
+
+/// The published rows of a mem part, as one snapshot sees them.
+struct MemPartView: Sendable {
+    struct Piece: Sendable {
+        let chunk: MemChunk
+        let rows: Int
+    }
+    let part: MemPart
+    let pieces: [Piece]
+
+    var rowCount: Int { pieces.reduce(0) { $0 + $1.rows } }
+
+    /// One cursor per chunk, older rows first.
+    func cursors(_ scan: FileScan) -> [any BatchCursor] {
+        pieces.compactMap { piece in
+            let batch = piece.chunk.sortedRows(piece.rows, scan)
+            return batch.isEmpty ? nil : SingleBatchCursor(batch)
+        }
+    }
+
+    /// Distinct values of integer column `column`, ascending.
+    func distinctKeys(_ column: Int) -> [Int64] {
+        var seen = Set<Int64>()
+        for piece in pieces {
+            var previous: Int64?
+            for key in piece.chunk.int64s(column, rows: piece.rows) where key != previous {
+                seen.insert(key)
+                previous = key
+            }
+        }
+        return seen.sorted()
+    }
+}
+
+extension MemChunk {
+    /// The published rows that a scan wants, in key order.
+    func sortedRows(_ rows: Int, _ scan: FileScan) -> RecordBatch {
+        var order = order(rows: rows)
+        if let keys = scan.keys, let column = scan.selectionColumn {
+            order = Self.select(order, int64s(column, rows: rows), keys, isSortedByIt: column == 0)
+        }
+        if let times = scan.times, let column = schema.timeColumn {
+            let values = int64s(column, rows: rows)
+            order = order.filter { times.contains(values[Int($0)]) }
+        }
+        return gather(order)
+    }
+
+    /// The rows of `order` whose key is among `wanted` (ascending).
+    private static func select(
+        _ order: [UInt32], _ keys: UnsafeBufferPointer<Int64>, _ wanted: [Int64], isSortedByIt: Bool
+    ) -> [UInt32] {
+        guard isSortedByIt else {
+            let set = Set(wanted)
+            return order.filter { set.contains(keys[Int($0)]) }
+        }
+        var found: [UInt32] = []
+        var from = 0
+        for key in wanted {
+            // Gallop: both sides ascend, so the search starts where the last one ended.
+            var low = from
+            var step = 1
+            while low + step < order.count, keys[Int(order[low + step])] < key {
+                low += step
+                step *= 2
+            }
+            var high = min(low + step, order.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if keys[Int(order[middle])] < key { low = middle + 1 } else { high = middle }
+            }
+            var end = low
+            while end < order.count, keys[Int(order[end])] == key { end += 1 }
+            found.append(contentsOf: order[low..<end])
+            from = end
+            if from == order.count { break }
+        }
+        return found
+    }
+}
+
+/// A batch that is there already.
+final class SingleBatchCursor: BatchCursor {
+    private var batch: RecordBatch?
+    init(_ batch: RecordBatch) { self.batch = batch }
+    func next() async throws -> RecordBatch? {
+        defer { batch = nil }
+        guard let batch, !batch.isEmpty else { return nil }
+        return batch
+    }
+}

@@ -1,0 +1,133 @@
+public import Columnar
+public import ManifestLog
+public import ObjectStorage
+public import Platform
+import Synchronization
+import WAL
+
+/// A group of tables with one log, one manifest, one claim and one snapshot over all of them: the unit of writing.
+///
+/// - `write` returns once the rows are durable in the log and visible to every later snapshot.
+/// - A write that fails is wholly visible after recovery or wholly absent; its caller got an error either way.
+/// - Nothing here reads a clock for order: ids, sequences and epochs are counters.
+public final class Region: Sendable {
+    let options: RegionOptions
+    let tables: [UInt16: TableDefinition]
+    let contributor: (any FlushContributor)?
+    let store: any ObjectStore
+    let environment: Environment
+    let log: any WriteAheadLog
+    let manifest: ManifestWriter
+    let introducer: Introducer
+    let writer: RegionWriter
+    let objects: ObjectCache
+    let garbage: GarbageCollector
+    let flushLock = AsyncLock()
+    let compactionLock = AsyncLock()
+    let nextObject = Atomic<UInt64>(1)
+    let counts = EngineCounts()
+    let background = Mutex<[Task<Void, Never>]>([])
+    let flushIsRequested = Atomic<Bool>(false)
+
+    init(_ parts: OpenedRegion) {
+        options = parts.options
+        tables = parts.tables
+        contributor = parts.contributor
+        store = parts.store
+        environment = parts.environment
+        log = parts.log
+        manifest = parts.manifest
+        introducer = parts.introducer
+        writer = parts.writer
+        objects = parts.objects
+        garbage = parts.garbage
+    }
+
+    /// What can be read at this moment; it does not change while it is held.
+    public var snapshot: Snapshot { introducer.current }
+
+    /// Checks the rows, gives them a sequence number and puts them into the log's queue: the order of calls is the order
+    /// of writes. They are neither durable nor visible before `commit`. Does not wait.
+    /// - Throws: `.refused` (the rows are wrong), `.overloaded` (memory; later), `.unavailable`, `.closed`.
+    public func stage(_ batch: WriteBatch) throws(StorageError) -> StagedWrite {
+        let placed = try BatchPlacement.place(batch.rows, tables)
+        let size = BatchPlacement.memorySize(batch.rows)
+        guard let reservation = writer.budget.reserve(size) else {
+            requestFlush()
+            counts.overloads.add(1, ordering: .relaxed)
+            throw StorageError(
+                .overloaded,
+                "unflushed rows hold \(ByteCount(writer.budget.inUse)) of \(ByteCount(writer.budget.limit)); "
+                    + "try again in a second, or raise memory-limit")
+        }
+        let sequence = try writer.stage(placed, BatchPlacement.logEntries(batch.rows), reservation)
+        return StagedWrite(sequence: sequence, rows: batch.rowCount)
+    }
+
+    /// Returns when the staged write is durable and visible.
+    public func commit(_ staged: StagedWrite) async throws(StorageError) {
+        do throws(WALError) { try await log.waitUntilDurable(staged.sequence) } catch { throw StorageError(error) }
+        writer.publish(upTo: staged.sequence)
+        counts.writes.add(1, ordering: .relaxed)
+        counts.rowsWritten.add(UInt64(staged.rows), ordering: .relaxed)
+        if writer.budget.inUse > options.flushSize.bytes { requestFlush() }
+    }
+
+    /// Stages and commits.
+    public func write(_ batch: WriteBatch) async throws(StorageError) {
+        try await commit(stage(batch))
+    }
+
+    /// Counters of the manifest: the values after the last reservation.
+    public var counters: [String: UInt64] { manifest.manifest.counters }
+
+    /// Raises a counter durably: after a crash nobody is given the values below `upTo` again.
+    public func reserve(counter: String, upTo value: UInt64) async throws(StorageError) {
+        var change = ManifestChange()
+        change.counters[counter] = value
+        try await commit(change)
+    }
+
+    func commit(_ change: ManifestChange) async throws(StorageError) {
+        var change = change
+        let collected = garbage.takeCollected()
+        change.collected += collected
+        do throws(ManifestError) {
+            _ = try await manifest.commit(change)
+        } catch {
+            garbage.putBack(collected)
+            throw StorageError(error)
+        }
+    }
+
+    func makeObjectID() -> SSTID {
+        SSTID(
+            claim: manifest.manifest.claim,
+            counter: nextObject.wrappingAdd(1, ordering: .relaxed).oldValue)
+    }
+
+    func part(_ metadata: SSTMetadata, _ table: TableDefinition) -> SSTPart {
+        SSTPart(
+            metadata, definition: table, region: options.name, objects: objects,
+            onLastRelease: { [garbage] id in garbage.wasReleased(id) })
+    }
+
+    /// Counters and gauges of this moment.
+    public var statistics: EngineStatistics {
+        let snapshot = snapshot
+        var result = counts.read()
+        result.objects = snapshot.objects.count
+        result.objectBytes = snapshot.objects.reduce(0) { $0 + $1.size }
+        result.memoryBytes = writer.budget.inUse
+        result.epoch = snapshot.epoch.rawValue
+        result.manifestVersion = manifest.manifest.version.rawValue
+        result.log = log.statistics
+        return result
+    }
+}
+
+/// A write that has its place in the order of writes.
+public struct StagedWrite: Sendable {
+    public let sequence: SequenceNumber
+    let rows: Int
+}

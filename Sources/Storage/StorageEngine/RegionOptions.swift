@@ -1,0 +1,42 @@
+public import Platform
+public import WAL
+
+/// Sizes, ages and places of a region.
+public struct RegionOptions: Sendable {
+    /// Letters, digits, `_` and `-`; part of object keys.
+    public var name = "main"
+    /// Directory of the log; nil: no log (what is not flushed is lost with the process).
+    public var logDirectory: String?
+    public var durability = Durability.always
+    /// A log file's size. Default 64 MiB.
+    public var logSegmentSize = ByteCount.mebibytes(64)
+    /// Mem parts of the region are flushed above this size, as held. 1 MiB … 4 GiB; default 64 MiB.
+    public var flushSize = ByteCount.mebibytes(64)
+    /// …or this long after their first write. 1 s … 1 day; default 10 min.
+    public var flushAge = Duration.seconds(600)
+    /// What mem parts may hold before writers are told to come back later. Default 512 MiB.
+    public var memoryLimit = ByteCount.mebibytes(512)
+    /// Rows older than this are gone; nil: kept for ever.
+    public var retention: Duration?
+    public var compaction = CompactionOptions()
+    /// Bytes of objects kept in memory. Default 64 MiB.
+    public var cacheSize = ByteCount.mebibytes(64)
+    /// Whether flush and compaction run by themselves. Tests turn it off and call them.
+    public var runsInBackground = true
+
+    public init() {}
+
+    /// Each names flag, value and range.
+    public func problems() -> [String] {
+        var found: [String] = []
+        let sizes = ByteCount.mebibytes(1)...ByteCount.mebibytes(4096)
+        if !sizes.contains(flushSize) { found.append("flush-size is \(flushSize); use 1 MiB … 4 GiB") }
+        let ages = Duration.seconds(1)...Duration.seconds(86_400)
+        if !ages.contains(flushAge) { found.append("flush-age is \(flushAge); use 1 s … 1 d") }
+        if memoryLimit.bytes / 2 < flushSize.bytes {
+            found.append("memory-limit is \(memoryLimit); use at least twice flush-size (\(flushSize))")
+        }
+        if let retention, retention < .seconds(3600) { found.append("retention is \(retention); use at least 1 h") }
+        return found
+    }
+}

@@ -1,0 +1,165 @@
+import Columnar
+
+/// Sorted sources as one sorted stream. Rows are compared only where sources meet; everything between is copied whole.
+///
+/// - Sources come older first. In overwrite mode the newest row of a key wins; in append mode all stay, older first.
+/// - Memory: one batch per source and one output batch of at most `targetRows` rows and a stretch.
+final class MergeCursor: BatchCursor {
+    static let targetRows = 65_536
+
+    private struct Source {
+        let cursor: any BatchCursor
+        var batch: RecordBatch
+        var keys: KeyColumns
+        var row = 0
+    }
+
+    private let schema: Schema
+    private let mode: UpdateMode
+    private var waiting: [any BatchCursor]
+    private var sources: [Source] = []
+    private var isStarted = false
+    private var output: RecordBatchBuilder
+    /// Rows that were dropped because a newer one has the same key.
+    private(set) var duplicates = 0
+
+    init(_ cursors: [any BatchCursor], schema: Schema, mode: UpdateMode) {
+        self.schema = schema
+        self.mode = mode
+        waiting = cursors
+        output = RecordBatchBuilder(schema)
+    }
+
+    func next() async throws -> RecordBatch? {
+        if !isStarted {
+            isStarted = true
+            for cursor in waiting {
+                if let batch = try await cursor.next() {
+                    sources.append(Source(cursor: cursor, batch: batch, keys: KeyColumns(batch)))
+                }
+            }
+            waiting = []
+        }
+        while output.rowCount < Self.targetRows, !sources.isEmpty {
+            try await step()
+        }
+        return output.rowCount == 0 ? nil : output.finish()
+    }
+
+    /// Copies one stretch: rows of the source with the least key, up to where another source has its say.
+    private func step() async throws {
+        if sources.count == 1, duplicatesCannotHide(in: 0) {
+            output.append(sources[0].batch, sources[0].row..<sources[0].batch.rowCount)
+            try await refill(0)
+            return
+        }
+        // The least key; among equals the oldest source.
+        var least = 0
+        for i in sources.indices.dropFirst() where compare(i, least) < 0 { least = i }
+        // The least key of the others bounds the stretch: rows before it, and rows equal to it, which are older, are
+        // copied in append mode; in overwrite mode an equal key of a newer source replaces them.
+        var bound: Int?
+        for i in sources.indices where i != least {
+            if let known = bound { if compare(i, known) < 0 { bound = i } } else { bound = i }
+        }
+        let source = sources[least]
+        var end = source.batch.rowCount
+        if let bound {
+            end = firstRow(of: least, notBefore: bound)
+            if end == source.row {
+                try await stepThroughEqualKeys(least)
+                return
+            }
+        }
+        append(least, source.row..<end)
+        sources[least].row = end
+        if end == source.batch.rowCount { try await refill(least) }
+    }
+
+    /// Rows of one source may repeat a key only in append mode or inside a mem chunk; `append` drops them.
+    private func duplicatesCannotHide(in i: Int) -> Bool { mode == .append || !(sources[i].cursor is SingleBatchCursor) }
+
+    private func compare(_ i: Int, _ j: Int) -> Int {
+        sources[i].keys.compare(sources[i].row, with: sources[j].keys, sources[j].row)
+    }
+
+    /// The first row of `i` from its position whose key is ≥ the current key of `bound`: galloping.
+    private func firstRow(of i: Int, notBefore bound: Int) -> Int {
+        let source = sources[i]
+        let other = sources[bound]
+        func isBefore(_ row: Int) -> Bool { source.keys.compare(row, with: other.keys, other.row) < 0 }
+        var low = source.row
+        guard isBefore(low) else { return low }
+        var step = 1
+        while low + step < source.batch.rowCount, isBefore(low + step) {
+            low += step
+            step *= 2
+        }
+        var high = min(low + step, source.batch.rowCount)
+        low += 1
+        while low < high {
+            let middle = (low + high) / 2
+            if isBefore(middle) { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// All rows that share the key at `first`, in all sources, older source first.
+    private func stepThroughEqualKeys(_ first: Int) async throws {
+        let batch = sources[first].batch
+        let keys = sources[first].keys
+        let row = sources[first].row
+        var winner: (batch: RecordBatch, row: Int)?
+        var i = 0
+        while i < sources.count {
+            var isExhausted = false
+            while sources[i].keys.compare(sources[i].row, with: keys, row) == 0 {
+                if mode == .append {
+                    output.append(sources[i].batch, sources[i].row..<sources[i].row + 1)
+                } else {
+                    if winner != nil { duplicates += 1 }
+                    winner = (sources[i].batch, sources[i].row)
+                }
+                sources[i].row += 1
+                if sources[i].row == sources[i].batch.rowCount {
+                    isExhausted = try await !refill(i)
+                    if isExhausted { break }
+                }
+            }
+            if !isExhausted { i += 1 }
+        }
+        withExtendedLifetime(batch) {
+            if let winner { output.append(winner.batch, winner.row..<winner.row + 1) }
+        }
+    }
+
+    /// Appends rows of one source; in overwrite mode only the last row of each key (a mem chunk may repeat one).
+    private func append(_ i: Int, _ rows: Range<Int>) {
+        let source = sources[i]
+        guard mode == .overwrite, source.cursor is SingleBatchCursor else {
+            output.append(source.batch, rows)
+            return
+        }
+        var start = rows.lowerBound
+        let repeated = source.keys.rowsEqualToNext(in: rows)
+        for row in repeated {
+            output.append(source.batch, start..<row)
+            duplicates += 1
+            start = row + 1
+        }
+        output.append(source.batch, start..<rows.upperBound)
+    }
+
+    /// The next batch of source `i`, or the source's end: then it is taken out and the answer is false.
+    @discardableResult
+    private func refill(_ i: Int) async throws -> Bool {
+        if let batch = try await sources[i].cursor.next() {
+            sources[i].batch = batch
+            sources[i].keys = KeyColumns(batch)
+            sources[i].row = 0
+            return true
+        }
+        sources.remove(at: i)
+        return false
+    }
+}

@@ -1,0 +1,54 @@
+import Columnar
+import WAL
+
+/// Checks a write and splits it by time segment: all that can be wrong with a batch is found here, before anything is
+/// changed.
+enum BatchPlacement {
+    static func place(_ rows: [TableRows], _ tables: [UInt16: TableDefinition]) throws(StorageError) -> [PlacedRows] {
+        var placed: [PlacedRows] = []
+        for entry in rows where entry.batch.rowCount > 0 {
+            guard let table = tables[entry.table] else {
+                throw StorageError(.refused, "there is no table number \(entry.table)")
+            }
+            if let difference = table.schema.difference(from: entry.batch.schema) {
+                throw StorageError(.refused, "the batch does not fit table \(table.name): \(difference)")
+            }
+            guard let column = table.schema.timeColumn, table.segmentLength != nil else {
+                let place = TableSegment(table: entry.table, segment: TimeSegments.allTime)
+                placed.append(PlacedRows(place: place, batch: entry.batch, rows: 0..<entry.batch.rowCount))
+                continue
+            }
+            let times = entry.batch.columns[column].int64s
+            guard let stretches = TimeSegments.split(times, length: table.segmentLength) else {
+                throw StorageError(.refused, "a time in table \(table.name) lies beyond what Int64 milliseconds can hold")
+            }
+            for (segment, rows) in stretches {
+                let place = TableSegment(table: entry.table, segment: segment)
+                placed.append(PlacedRows(place: place, batch: entry.batch, rows: rows))
+            }
+        }
+        return placed
+    }
+
+    /// Bytes that mem parts will hold for these rows.
+    static func memorySize(_ rows: [TableRows]) -> Int {
+        var sum = 0
+        for entry in rows {
+            for column in entry.batch.columns {
+                switch column.values {
+                case .int64(let values): sum += values.count * 8
+                case .float64(let values): sum += values.count * 8
+                case .bool(let values): sum += values.count
+                case .bytes(let values): sum += values.bytes.count + values.count * 4
+                }
+            }
+        }
+        return sum
+    }
+
+    static func logEntries(_ rows: [TableRows]) -> [LogEntry] {
+        rows.filter { $0.batch.rowCount > 0 }.map {
+            LogEntry(table: $0.table, payload: RowEncoding.encode($0.batch))
+        }
+    }
+}

@@ -1,0 +1,159 @@
+import Columnar
+import Platform
+import Synchronization
+import WAL
+
+/// The open mem parts of a region and the order of its writes.
+///
+/// - Under one lock a write takes its sequence number, goes into the log's queue and into the mem parts: so log order,
+///   sequence order and arrival order are one order.
+/// - Rows are visible when `publish` has passed their sequence number, which happens after they are durable: what is
+///   published is always a prefix of the log.
+final class RegionWriter: Sendable {
+    private struct Pending {
+        let sequence: SequenceNumber
+        let lengths: [(part: MemPart, length: PublishedLength)]
+    }
+
+    private struct State: Sendable {
+        var last: SequenceNumber
+        var open: [TableSegment: MemPart] = [:]
+        var frozen: [MemPart] = []
+        var pending: [Pending] = []
+        /// When the oldest open row was written; monotonic nanoseconds.
+        var oldestOpen: UInt64?
+        var isClosed = false
+    }
+
+    private let state: Mutex<State>
+    private let introducer: Introducer
+    private let log: any WriteAheadLog
+    private let environment: Environment
+    let budget: MemoryBudget
+
+    /// - Parameter last: the sequence number before the first that this writer gives out.
+    init(
+        last: SequenceNumber, introducer: Introducer, log: any WriteAheadLog, budget: MemoryBudget,
+        environment: Environment
+    ) {
+        state = Mutex(State(last: last))
+        self.introducer = introducer
+        self.log = log
+        self.budget = budget
+        self.environment = environment
+    }
+
+    /// Takes a write into the log's queue and the mem parts. Not visible and not durable yet.
+    func stage(_ rows: [PlacedRows], _ entries: [LogEntry], _ reservation: MemoryReservation) throws(StorageError)
+        -> SequenceNumber
+    {
+        let now = environment.time.monotonic()
+        let result = state.withLock { state -> Result<SequenceNumber, StorageError> in
+            guard !state.isClosed else { return .failure(StorageError(.closed, "the database is closed")) }
+            guard let sequence = state.last.next else {
+                return .failure(StorageError(.unavailable, "the sequence numbers of this claim are used up; reopen"))
+            }
+            do throws(WALError) {
+                try log.enqueue(LogRecord(sequence: sequence, entries: entries))
+            } catch { return .failure(StorageError(error)) }
+            append(rows, sequence, reservation, &state, now)
+            return .success(sequence)
+        }
+        return try result.get()
+    }
+
+    /// Takes a record of the log in again, under the sequence number that it has.
+    func replay(_ rows: [PlacedRows], sequence: SequenceNumber, _ reservation: MemoryReservation) {
+        let now = environment.time.monotonic()
+        state.withLock { append(rows, sequence, reservation, &$0, now) }
+    }
+
+    private func append(
+        _ rows: [PlacedRows], _ sequence: SequenceNumber, _ reservation: MemoryReservation, _ state: inout State,
+        _ now: UInt64
+    ) {
+        var touched: [MemPart] = []
+        for placed in rows {
+            let part: MemPart
+            if let known = state.open[placed.place] {
+                part = known
+            } else {
+                part = MemPart(place: placed.place, schema: placed.batch.schema, reservation: budget.nothing())
+                state.open[placed.place] = part
+            }
+            part.append(placed.batch, placed.rows, sequence: sequence)
+            if !touched.contains(where: { $0 === part }) { touched.append(part) }
+        }
+        // One part answers for the memory of the whole write; all of them go at the same flush.
+        touched.first?.reservation.absorb(reservation)
+        state.pending.append(Pending(sequence: sequence, lengths: touched.map { ($0, $0.length) }))
+        state.last = sequence
+        if state.oldestOpen == nil { state.oldestOpen = now }
+    }
+
+    /// Makes every staged write up to `sequence` visible, in order. Call when they are durable.
+    func publish(upTo sequence: SequenceNumber) {
+        let old = state.withLock { state -> Snapshot? in
+            let count = state.pending.firstIndex { $0.sequence > sequence } ?? state.pending.count
+            guard count > 0 else { return nil }
+            var views: [ObjectIdentifier: MemPartView] = [:]
+            var order: [ObjectIdentifier] = []
+            for write in state.pending[..<count].reversed() {
+                for (part, length) in write.lengths where views[ObjectIdentifier(part)] == nil {
+                    views[ObjectIdentifier(part)] = part.view(length)
+                    order.append(ObjectIdentifier(part))
+                }
+            }
+            state.pending.removeFirst(count)
+            return introducer.introduce { parts in
+                for i in parts.mems.indices {
+                    let id = ObjectIdentifier(parts.mems[i].part)
+                    if let newer = views.removeValue(forKey: id) { parts.mems[i] = newer }
+                }
+                for id in order.reversed() { if let added = views[id] { parts.mems.append(added) } }
+                return true
+            }
+        }
+        withExtendedLifetime(old) {}
+    }
+
+    /// Closes the open mem parts to writes: new ones go into new parts. The parts to flush, older first, and the sequence
+    /// number up to which they hold everything.
+    func freeze() -> (parts: [MemPart], cut: SequenceNumber) {
+        state.withLock { state in
+            state.frozen += state.open.values
+            state.open = [:]
+            state.oldestOpen = nil
+            return (state.frozen, state.last)
+        }
+    }
+
+    /// The parts are in objects and out of the part list.
+    func discard(_ parts: [MemPart]) {
+        state.withLock { state in
+            state.frozen.removeAll { held in parts.contains { $0 === held } }
+        }
+    }
+
+    /// Bytes held, and how long the oldest unflushed row has waited.
+    var pressure: (bytes: Int, age: Duration) {
+        let now = environment.time.monotonic()
+        let oldest = state.withLock { $0.oldestOpen }
+        return (budget.inUse, .nanoseconds(Int64(clamping: now - min(oldest ?? now, now))))
+    }
+
+    /// Refuses further writes; true the first time.
+    func close() -> Bool {
+        state.withLock { state in
+            defer { state.isClosed = true }
+            return !state.isClosed
+        }
+    }
+}
+
+/// A stretch of a batch that lies in one segment of its table.
+struct PlacedRows: Sendable {
+    let place: TableSegment
+    let batch: RecordBatch
+    let rows: Range<Int>
+}
