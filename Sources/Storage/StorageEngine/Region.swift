@@ -1,6 +1,6 @@
 public import Columnar
-public import ManifestLog
-public import ObjectStorage
+import ManifestLog
+import ObjectStorage
 public import Platform
 import Synchronization
 import WAL

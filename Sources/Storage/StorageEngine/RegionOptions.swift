@@ -40,3 +40,12 @@ public struct RegionOptions: Sendable {
         return found
     }
 }
+
+extension RegionOptions {
+    var logOptions: WALOptions {
+        var options = WALOptions()
+        options.segmentSize = logSegmentSize
+        options.durability = durability
+        return options
+    }
+}

@@ -1,4 +1,4 @@
-public import ManifestLog
+import ManifestLog
 public import ObjectStorage
 public import Platform
 public import WAL

@@ -1,3 +1,4 @@
+import Platform
 import Columnar
 import ManifestLog
 import ObjectStorage

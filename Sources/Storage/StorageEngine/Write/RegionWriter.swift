@@ -31,7 +31,7 @@ final class RegionWriter: Sendable {
     private let environment: Environment
     let budget: MemoryBudget
 
-    /// - Parameter last: the sequence number before the first that this writer gives out.
+    /// - Parameter last: the cut: every record up to it is in objects.
     init(
         last: SequenceNumber, introducer: Introducer, log: any WriteAheadLog, budget: MemoryBudget,
         environment: Environment
@@ -66,6 +66,11 @@ final class RegionWriter: Sendable {
     func replay(_ rows: [PlacedRows], sequence: SequenceNumber, _ reservation: MemoryReservation) {
         let now = environment.time.monotonic()
         state.withLock { append(rows, sequence, reservation, &$0, now) }
+    }
+
+    /// Replay is over: new writes come after `sequence`, and after every record that was replayed.
+    func begin(after sequence: SequenceNumber) {
+        state.withLock { $0.last = max($0.last, sequence) }
     }
 
     private func append(

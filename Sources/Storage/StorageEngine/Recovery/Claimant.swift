@@ -1,0 +1,28 @@
+import Platform
+
+/// Who we said we were when we claimed a region: random numbers in a small file beside the log.
+///
+/// A log with unflushed records belongs to whoever wrote it. When the head was last claimed under a number that is not
+/// in this file, another node has taken the region since, and replaying our log over its data could bring old values
+/// back: the open is refused. The number is written before the claim is tried, so a crash between the two is no puzzle.
+struct Claimant: Equatable {
+    /// The number of the last claim that succeeded, and the one being tried.
+    var known: [UInt64]
+
+    static func read(_ path: String, in fileSystem: any FileSystem) throws(FileSystemError) -> Claimant {
+        guard let bytes = try AtomicFile.read(path, limit: 4_096, in: fileSystem) else { return Claimant(known: []) }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        return Claimant(known: lines.compactMap { UInt64($0, radix: 16) })
+    }
+
+    func write(_ path: String, in fileSystem: any FileSystem) throws(FileSystemError) {
+        let text = known.map { String($0, radix: 16) + "\n" }.joined()
+        try AtomicFile.write(Bytes(text: text), to: path, in: fileSystem)
+    }
+
+    /// May this node claim, given who claimed last and whether its own log still holds unflushed records?
+    func mayClaim(after last: UInt64?, hasUnflushedRecords: Bool) -> Bool {
+        guard let last, hasUnflushedRecords else { return true }
+        return known.contains(last)
+    }
+}

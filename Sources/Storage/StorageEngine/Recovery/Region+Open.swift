@@ -1,0 +1,197 @@
+import Columnar
+import ManifestLog
+public import ObjectStorage
+public import Platform
+import Synchronization
+import WAL
+
+extension Region {
+    /// Opens a region for writing, alone.
+    ///
+    /// 1. Open the log: its directory and files are synced before anything read from them is trusted.
+    /// 2. See who claimed the region last; a log that another claim has superseded is not replayed (rule R2).
+    /// 3. Claim: from now on no older writer can commit.
+    /// 4. Show the contributor what the manifest names.
+    /// 5. Replay the log after the cut, flushing on the way when memory asks for it.
+    /// 6. Delete what older claims left behind.
+    ///
+    /// - Throws: `.foreign` or `.damaged`, naming file and command; `.fenced` when another node has the region.
+    public static func open(
+        _ options: RegionOptions, tables: [TableDefinition], contributor: (any FlushContributor)?,
+        store: any ObjectStore, environment: Environment
+    ) async throws(StorageError) -> Region {
+        do {
+            let region = try await claimAndLoad(options, tables, contributor, store, environment)
+            try await contributor?.regionDidLoad(region.snapshot, counters: region.counters)
+            try await region.replay()
+            try await region.collectOrphans()
+            if options.runsInBackground { region.startBackground() }
+            return region
+        } catch { throw StorageError(wrapping: error) }
+    }
+
+    private static func claimAndLoad(
+        _ options: RegionOptions, _ tables: [TableDefinition], _ contributor: (any FlushContributor)?,
+        _ store: any ObjectStore, _ environment: Environment
+    ) async throws -> Region {
+        let manifestStore = PrefixedStore(store, prefix: ObjectPaths.manifestPrefix(region: options.name))
+        let log: any WriteAheadLog =
+            if let directory = options.logDirectory {
+                try await RegionLog.open(
+                    directory: directory, region: options.name, options: options.logOptions, environment: environment)
+            } else { NoLog() }
+
+        let head = try await ManifestWriter.readHead(store: manifestStore)
+        let claimantID = environment.random.next()
+        if let directory = options.logDirectory {
+            let path = directory + ".claimant"
+            var claimant = try await environment.blocking.run { try Claimant.read(path, in: environment.fileSystem) }
+            let flushed = try await ManifestReader.load(store: manifestStore)?.cut ?? .zero
+            let hasUnflushed = log.lastSequence.map { $0 > flushed } ?? false
+            guard claimant.mayClaim(after: head?.claimantID, hasUnflushedRecords: hasUnflushed) else {
+                throw StorageError(
+                    .fenced,
+                    "another node claimed region \(options.name) after this log was written, and the log in "
+                        + "\(directory) still holds unflushed records; `varve wal replay --url WRITER` brings them in, "
+                        + "`--take-over` claims the region for this node")
+            }
+            claimant.known = claimant.known.suffix(1) + [claimantID]
+            let intended = claimant
+            try await environment.blocking.run { try intended.write(path, in: environment.fileSystem) }
+        }
+        let manifest = try await ManifestWriter.claim(
+            store: manifestStore, claimantID: claimantID, options: ManifestOptions(), environment: environment)
+        if let directory = options.logDirectory {
+            let path = directory + ".claimant"
+            try await environment.blocking.run {
+                try Claimant(known: [claimantID]).write(path, in: environment.fileSystem)
+            }
+        }
+
+        let objects = ObjectCache(store: store, limit: options.cacheSize)
+        let garbage = GarbageCollector(store: store, objects: objects, environment: environment)
+        let introducer = Introducer(PartList(tables: tables))
+        let writer = RegionWriter(
+            last: manifest.manifest.cut, introducer: introducer, log: log,
+            budget: MemoryBudget(limit: options.memoryLimit), environment: environment)
+        let byNumber = Dictionary(tables.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
+        let region = Region(
+            OpenedRegion(
+                options: options, tables: byNumber, contributor: contributor, store: store, environment: environment,
+                log: log, manifest: manifest, introducer: introducer, writer: writer, objects: objects,
+                garbage: garbage))
+        try region.introduceLive()
+        return region
+    }
+
+    private func introduceLive() throws(StorageError) {
+        var made: [SSTPart] = []
+        for metadata in manifest.manifest.live.values {
+            guard let table = tables[metadata.table] else {
+                throw StorageError(
+                    .foreign,
+                    "the manifest of region \(options.name) names table number \(metadata.table), which this version "
+                        + "does not know; open it with the version that wrote it")
+            }
+            made.append(part(metadata, table))
+        }
+        _ = introducer.introduce { parts in
+            for part in made { parts.add(part) }
+            return true
+        }
+        updateRetention()
+    }
+
+    /// Log records after the cut, into mem parts; flushed on the way so that any log fits the normal budget.
+    private func replay() async throws {
+        let cut = manifest.manifest.cut
+        try await log.replay(after: cut, batchBytes: 4 << 20) { [self] records in
+            for record in records {
+                var rows: [TableRows] = []
+                for entry in record.entries {
+                    guard let table = tables[entry.table] else {
+                        throw StorageError(
+                            .foreign,
+                            "log record \(record.sequence) is of table number \(entry.table), which this version does "
+                                + "not know; open it with the version that wrote it")
+                    }
+                    do throws(MalformedBytes) {
+                        let batch = try RowEncoding.decode(entry.payload, as: table.schema)
+                        rows.append(TableRows(table: entry.table, batch: batch))
+                    } catch {
+                        throw StorageError(
+                            .damaged,
+                            "log record \(record.sequence) of table \(table.name) cannot be read \(error); "
+                                + "`varve wal inspect` shows the log, `varve wal salvage` keeps what is good")
+                    }
+                }
+                let placed = try BatchPlacement.place(rows, tables)
+                let size = BatchPlacement.memorySize(rows)
+                var reservation = writer.budget.reserve(size)
+                if reservation == nil || writer.budget.inUse > options.flushSize.bytes {
+                    try await flush()
+                    reservation = reservation ?? writer.budget.reserve(size)
+                }
+                guard let reservation else {
+                    throw StorageError(
+                        .overloaded, "a log record of \(ByteCount(size)) does not fit memory-limit; raise it")
+                }
+                writer.replay(placed, sequence: record.sequence, reservation)
+                writer.publish(upTo: record.sequence)
+                counts.rowsReplayed.add(UInt64(rows.reduce(0) { $0 + $1.batch.rowCount }), ordering: .relaxed)
+                try await contributor?.didReplay(rows)
+            }
+        }
+        writer.begin(after: SequenceNumber.first(of: manifest.manifest.claim))
+    }
+
+    /// Objects of older claims that no manifest names, and removed ones that were not yet deleted.
+    private func collectOrphans() async throws {
+        let current = manifest.manifest
+        var collected: [SSTID] = []
+        for table in tables.values {
+            let prefix = ObjectPaths.tablePrefix(table.name, region: options.name)
+            for object in try await store.listAll(under: prefix) {
+                switch OrphanSearch.verdict(on: object.key, manifest: current) {
+                case .orphan, .removed: try await store.delete(object.key)
+                case .live, .notOurs, .unknown: break
+                }
+            }
+        }
+        collected += current.removed.keys
+        if !collected.isEmpty {
+            var change = ManifestChange()
+            change.collected = collected
+            try await commit(change)
+        }
+    }
+
+    private func startBackground() {
+        let ticking = environment.spawn { [self] in
+            while !Task.isCancelled {
+                do { try await environment.time.sleep(for: .seconds(1)) } catch { return }
+                updateRetention()
+                let pressure = writer.pressure
+                if FlushPolicy.isDue(held: pressure.bytes, age: pressure.age, options: options) { requestFlush() }
+            }
+        }
+        background.withLock { $0.append(ticking) }
+    }
+
+    /// Refuses further writes, flushes, closes the log. What could not be flushed stays in the log.
+    public func close() async throws(StorageError) {
+        guard writer.close() else { return }
+        let tasks = background.withLock { held in
+            defer { held = [] }
+            return held
+        }
+        for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
+        var failure: StorageError?
+        do { try await flush() } catch { failure = error }
+        // A merge under way ends before its log and store are let go.
+        await compactionLock.withLock {}
+        do throws(WALError) { try await log.close() } catch { failure = failure ?? StorageError(error) }
+        if let failure { throw failure }
+    }
+}
