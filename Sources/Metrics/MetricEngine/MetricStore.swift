@@ -1,4 +1,4 @@
-public import Columnar
+import Columnar
 public import MetricModel
 public import ObjectStorage
 public import Platform

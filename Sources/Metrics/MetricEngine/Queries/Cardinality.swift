@@ -1,4 +1,5 @@
-import MetricModel
+public import MetricModel
+import Synchronization
 
 /// What a store counts.
 public struct MetricStatistics: Sendable, Equatable {

@@ -2,6 +2,7 @@ import Columnar
 import MetricModel
 import Platform
 import StorageEngine
+import Synchronization
 
 /// The label sets that matchers choose in a range of time, and under which ids their samples lie in each segment.
 struct SeriesSelection: Sendable {
