@@ -10,7 +10,6 @@ struct DataDirectory: Sendable {
     let path: String
     var objects: String { path + "/objects" }
     var log: String { path + "/wal" }
-    var temporary: String { path + "/tmp" }
 
     /// - Parameter path: trailing slashes are dropped.
     init(_ path: String) {
@@ -60,7 +59,7 @@ struct DataDirectory: Sendable {
         do throws(FileSystemError) {
             try fileSystem.createDirectory(path)
             let lock = try fileSystem.lock(path + "/lock", note: holder)
-            for directory in [objects, log, temporary] { try fileSystem.createDirectory(directory) }
+            for directory in [objects, log] { try fileSystem.createDirectory(directory) }
             return lock
         } catch {
             if case .locked(let holder) = error.kind {

@@ -68,10 +68,9 @@ public final class Database: Sendable {
     }
 
     static func openObjects(_ directory: DataDirectory, _ environment: Environment) async throws -> any ObjectStore {
-        do {
-            return try await DirectoryStore.open(
-                root: directory.objects, temporary: directory.temporary, environment: environment)
-        } catch let error as ObjectStoreError { throw VarveError(.failed, error.description) }
+        let store = DirectoryStore(root: directory.objects, environment: environment)
+        do throws(ObjectStoreError) { try await store.prepare() } catch { throw VarveError(.failed, error.description) }
+        return store
     }
 
     // MARK: Maintenance

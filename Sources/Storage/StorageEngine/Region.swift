@@ -98,13 +98,17 @@ public final class Region: Sendable {
             _ = try await manifest.commit(change)
         } catch {
             garbage.putBack(collected)
+            switch error {
+            case .fenced, .unknown: garbage.stop()
+            case .damaged, .unsupportedVersion, .store, .invalid: break
+            }
             throw StorageError(error)
         }
     }
 
     func makeObjectID() -> SSTID {
         SSTID(
-            claim: manifest.manifest.claim,
+            claim: manifest.claim,
             counter: nextObject.wrappingAdd(1, ordering: .relaxed).oldValue)
     }
 

@@ -26,7 +26,7 @@ extension Database {
     ) async throws -> VerifyReport {
         let directory = DataDirectory(path)
         try await environment.blocking.run { try directory.checkExisting(in: environment.fileSystem) }
-        let store = try await openObjects(directory, environment)
+        let store = DirectoryStore(root: directory.objects, environment: environment)
         var report = VerifyReport()
         do {
             let check = try await ObjectCheck.run(
@@ -49,7 +49,7 @@ extension Database {
     public static func liveObjects(at path: String, environment: Environment = .live) async throws -> [LiveObject] {
         let directory = DataDirectory(path)
         try await environment.blocking.run { try directory.checkExisting(in: environment.fileSystem) }
-        let store = try await openObjects(directory, environment)
+        let store = DirectoryStore(root: directory.objects, environment: environment)
         do throws(StorageError) {
             return try await ObjectCheck.liveObjects(
                 store: store, tables: MetricStore.tables(layouts: .standard), region: "main")
