@@ -1,4 +1,4 @@
-import MetricModel
+public import MetricModel
 
 /// Answers PromQL over a source of series.
 ///

@@ -1,3 +1,5 @@
+import MetricModel
+
 /// Functions about time: `time`, `timestamp` and the parts of a date, all in UTC.
 enum TimeFunctions {
     static func time(

@@ -1,3 +1,5 @@
+import MetricModel
+
 /// Functions that make a scalar of a vector, a vector of a scalar, or a vector of nothing.
 enum VectorShape {
     /// The value of the only series; NaN when there is none or more than one.
