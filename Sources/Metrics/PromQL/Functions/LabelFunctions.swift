@@ -11,7 +11,7 @@ enum LabelFunctions {
         guard let regex = try? LabelRegex(pattern) else {
             throw .execution("invalid regular expression in label_replace(): \(pattern)")
         }
-        guard !target.isEmpty else {
+        guard isLabelName(target) else {
             throw .execution("invalid destination label name in label_replace(): \(target)")
         }
         let template = ReplacementTemplate(replacement)
@@ -26,10 +26,12 @@ enum LabelFunctions {
         let strings = strings(node)
         guard strings.count >= 2 else { throw .execution("label_join() needs a label and a separator") }
         let (target, separator, sources) = (strings[0], strings[1], strings[2...])
-        for source in sources where source.isEmpty {
+        for source in sources where !isLabelName(source) {
             throw .execution("invalid source label name in label_join(): \(source)")
         }
-        guard !target.isEmpty else { throw .execution("invalid destination label name in label_join(): \(target)") }
+        guard isLabelName(target) else {
+            throw .execution("invalid destination label name in label_join(): \(target)")
+        }
         return try relabelled(evaluator, node, grid, target) { labels in
             sources.map { labels.value(of: $0) }.joined(separator: separator)
         }
@@ -48,6 +50,9 @@ enum LabelFunctions {
         }
         return try Evaluator.merged(columns)
     }
+
+    /// Any UTF-8 but nothing. Bytes of a query that were not UTF-8 (`"\xff"`) have become U+FFFD on the way.
+    static func isLabelName(_ name: String) -> Bool { !name.isEmpty && !name.unicodeScalars.contains("\u{FFFD}") }
 
     private static func strings(_ node: FunctionNode) -> [String] {
         node.arguments.dropFirst().compactMap { argument in

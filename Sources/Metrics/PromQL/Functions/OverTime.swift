@@ -86,8 +86,9 @@ enum OverTime {
         return Quantile.of(&values, window.first)
     }
 
-    /// The median of the distances from the median.
+    /// The median of the distances from the median; NaN as soon as one value is.
     static func medianDeviation(_ window: Window) -> Double {
+        if window.values.contains(where: \.isNaN) { return .nan }
         var values = Array(window.values)
         let median = Quantile.of(&values, 0.5)
         var distances = window.values.map { ($0 - median).magnitude }
