@@ -130,7 +130,7 @@ struct RandomExpression {
         case 0: return .parenthesized(try scalar(depth - 1), nowhere)
         case 1: return try call(returning: .scalar, depth - 1)
         default:
-            let operation = pick(BinaryOperator.allCases.filter { !$0.isSetOperator })
+            let operation = pick(BinaryOperator.allCases.filter { !$0.isSetOperator && !$0.isTrim })
             return .binary(
                 BinaryExpression(
                     operation: operation, left: .parenthesized(try scalar(depth - 1), nowhere),

@@ -10,10 +10,10 @@ enum QueryVariants {
         var time: Int64
     }
 
-    /// Functions of the evaluation time itself, or of sample times.
+    /// Functions of the evaluation time itself, of the query's bounds, or of sample times.
     private static let timeDependent: Set<String> = [
         "days_in_month", "day_of_month", "day_of_week", "day_of_year", "hour", "minute", "month", "year",
-        "predict_linear", "time", "timestamp",
+        "predict_linear", "time", "timestamp", "start", "end", "range", "step",
     ]
 
     /// None when the query does not parse or depends on its time in other ways.

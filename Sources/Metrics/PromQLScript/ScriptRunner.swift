@@ -166,3 +166,12 @@ private struct EvaluationRun {
         }
     }
 }
+
+extension QueryEngine: QueryAnswering {}
+
+extension ScriptRunner {
+    /// Varve's own engine.
+    public init() {
+        self.init { QueryEngine(source: $0, options: Self.options) }
+    }
+}
