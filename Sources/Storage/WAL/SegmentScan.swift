@@ -13,6 +13,13 @@ struct BatchPlace: Equatable, Sendable {
     /// The highest sequence number up to here, as this batch knows it.
     var lastKnown: SequenceNumber?
     var count: UInt32
+
+    /// The header that it was read from; of a batch with records.
+    func header(in segment: LogSegmentNumber) -> BatchHeader {
+        BatchHeader(
+            length: length, logSegment: segment, firstSequence: sequences?.lowerBound ?? lastKnown ?? .zero,
+            synced: synced, count: count)
+    }
 }
 
 /// Bytes of a file through a window: reads ahead in large pieces, never more than asked for beyond that.
