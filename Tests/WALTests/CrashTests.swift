@@ -77,7 +77,7 @@ private func live(
 }
 
 @Suite struct CrashTests {
-    @Test(arguments: UInt64(0)..<40)
+    @Test(arguments: UInt64(0)..<24)
     func survivorsAreAPrefixThatHoldsEverythingAcknowledged(seed: UInt64) async throws {
         var random = SeededGenerator(seed: seed)
         var world = LogWorld(segmentSize: [16, 24, 64].randomElement(using: &random).map { $0 << 10 } ?? 0)
