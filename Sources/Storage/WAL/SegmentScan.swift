@@ -108,11 +108,10 @@ struct SegmentScan {
         let left = window.size > position.offset ? window.size - position.offset : 0
         guard left >= UInt64(BatchHeader.size) else {
             guard let at = try window.load(position.offset, left) else { return .zeros }
-            let isZero = window.bytes[at..<at + Int(left)].allSatisfy { $0 == 0 }
-            return isZero ? .zeros : .bad("\(left) bytes, too few for a batch")
+            return window.bytes.isZero(in: at..<at + Int(left)) ? .zeros : .bad("\(left) bytes, too few for a batch")
         }
         guard let at = try window.load(position.offset, UInt64(BatchHeader.size)) else { return .zeros }
-        if window.bytes[at..<at + BatchHeader.size].allSatisfy({ $0 == 0 }) { return .zeros }
+        if window.bytes.isZero(in: at..<at + BatchHeader.size) { return .zeros }
         do {
             let (header, crc) = try BatchHeader.read(window.bytes, at: at, position: position, limit: left)
             guard let start = try window.load(position.offset, header.batchSize) else {
