@@ -1,0 +1,142 @@
+public import Columnar
+
+/// Least and greatest value of a page, as statistics hold them: 8 bytes little-endian, or the bytes themselves.
+///
+/// The rules for doubles are the specification's: NaN counts for nothing, a least zero is written -0.0, a greatest zero
+/// +0.0, so that a reader who compares either way finds both.
+public struct PageBounds: Sendable, Hashable {
+    public var minimum: [UInt8]
+    public var maximum: [UInt8]
+    public init(minimum: [UInt8], maximum: [UInt8]) {
+        self.minimum = minimum
+        self.maximum = maximum
+    }
+
+    public init(_ minimum: Int64, _ maximum: Int64) {
+        self.init(minimum: minimum.plainBytes, maximum: maximum.plainBytes)
+    }
+    public init(_ minimum: Bool, _ maximum: Bool) {
+        self.init(minimum: [minimum ? 1 : 0], maximum: [maximum ? 1 : 0])
+    }
+    public init(_ minimum: ArraySlice<UInt8>, _ maximum: ArraySlice<UInt8>) {
+        self.init(minimum: Array(minimum), maximum: Array(maximum))
+    }
+
+    /// nil for no values.
+    public init?(of values: ArraySlice<Int64>) {
+        guard var low = values.first else { return nil }
+        var high = low
+        values.withUnsafeBufferPointer { values in
+            for value in values {
+                low = min(low, value)
+                high = max(high, value)
+            }
+        }
+        self.init(low, high)
+    }
+
+    /// nil for no values, or nothing but NaN.
+    public init?(of values: ArraySlice<Double>) {
+        var low = Double.infinity
+        var high = -Double.infinity
+        var isEmpty = true
+        values.withUnsafeBufferPointer { values in
+            for value in values where !value.isNaN {
+                isEmpty = false
+                low = min(low, value)
+                high = max(high, value)
+            }
+        }
+        guard !isEmpty else { return nil }
+        self.init(low, high)
+    }
+
+    /// Neither is NaN.
+    public init(_ minimum: Double, _ maximum: Double) {
+        let low = minimum == 0 ? -0.0 : minimum
+        let high = maximum == 0 ? 0.0 : maximum
+        self.init(
+            Int64(bitPattern: low.bitPattern), Int64(bitPattern: high.bitPattern))
+    }
+
+    /// nil for no values. Byte order, as STRING columns are compared.
+    public init?(of values: BytesColumn, in range: Range<Int>) {
+        guard var low = range.first else { return nil }
+        var high = low
+        for i in range.dropFirst() {
+            if values.compare(i, with: values, low) < 0 { low = i }
+            if values.compare(i, with: values, high) > 0 { high = i }
+        }
+        self.init(values[low], values[high])
+    }
+}
+
+/// Bounds with the longest texts cut off, so that a page index stays small.
+struct ShortenedBounds {
+    /// Longer bounds are cut to at most this many bytes.
+    static let longest = 64
+
+    var minimum: [UInt8]
+    var maximum: [UInt8]
+    var isMinimumExact = true
+    var isMaximumExact = true
+
+    init(_ bounds: PageBounds) {
+        minimum = bounds.minimum
+        maximum = bounds.maximum
+        if minimum.count > Self.longest {
+            minimum = Self.prefix(of: minimum)
+            isMinimumExact = false
+        }
+        if maximum.count > Self.longest, let shorter = Self.successor(of: Self.prefix(of: maximum)) {
+            maximum = shorter
+            isMaximumExact = false
+        }
+    }
+
+    /// At most `longest` bytes, never half a UTF-8 character (of what is UTF-8).
+    private static func prefix(of bytes: [UInt8]) -> [UInt8] {
+        var end = longest
+        while end > longest - 4, bytes[end] & 0xc0 == 0x80 { end -= 1 }
+        return Array(bytes[..<end])
+    }
+
+    /// The next greater bytes of at most the same length that are still UTF-8: the last ASCII character below DEL is
+    /// raised and what follows it dropped; nil where there is none.
+    private static func successor(of bytes: [UInt8]) -> [UInt8]? {
+        guard let last = bytes.lastIndex(where: { $0 < 0x7e }) else { return nil }
+        return Array(bytes[..<last]) + [bytes[last] + 1]
+    }
+}
+
+extension PhysicalType {
+    /// Whether plain-encoded `a` comes before `b` in the order that statistics follow.
+    func precedes(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+        switch self {
+        case .int64: (Int64(plain: a[...]) ?? 0) < (Int64(plain: b[...]) ?? 0)
+        case .int32: (Int32(plain: a) ?? 0) < (Int32(plain: b) ?? 0)
+        case .double: Double(plain: a) < Double(plain: b)
+        case .boolean, .byteArray, .fixedLengthByteArray, .int96, .float: a.lexicographicallyPrecedes(b)
+        }
+    }
+}
+
+extension Int64 {
+    var plainBytes: [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: self >> ($0 * 8)) } }
+}
+
+extension Int32 {
+    /// Four plain-encoded bytes; nil for any other number of them.
+    init?(plain bytes: [UInt8]) {
+        guard bytes.count == 4 else { return nil }
+        var value: UInt32 = 0
+        for byte in bytes.reversed() { value = value << 8 | UInt32(byte) }
+        self.init(bitPattern: value)
+    }
+}
+
+extension Double {
+    init(plain bytes: [UInt8]) {
+        self.init(bitPattern: UInt64(bitPattern: Int64(plain: bytes[...]) ?? 0))
+    }
+}
