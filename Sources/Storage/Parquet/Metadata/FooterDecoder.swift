@@ -168,9 +168,7 @@ enum FooterDecoder {
                 }
             case 5: group.fileOffset = Int(try reader.int64(field))
             case 6: group.compressedSize = Int(try reader.int64(field))
-            case 7:
-                guard field.type == .int16 else { throw reader.malformed("an i16 as field 7") }
-                group.ordinal = Int16(truncatingIfNeeded: try reader.int32(field))
+            case 7: group.ordinal = try reader.int16(field)
             default: try reader.skip(field)
             }
         }

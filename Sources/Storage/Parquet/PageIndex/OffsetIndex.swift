@@ -63,7 +63,7 @@ enum OffsetIndex {
         while let field = try reader.next(&fields) {
             switch field.id {
             case 1: offset = try reader.natural(field)
-            case 2: size = try reader.natural(field)
+            case 2: size = try reader.natural32(field)
             case 3: row = try reader.natural(field)
             default: try reader.skip(field)
             }

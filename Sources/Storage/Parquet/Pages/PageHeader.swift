@@ -35,8 +35,8 @@ struct PageHeader: Equatable {
         while let field = try reader.next(&fields) {
             switch field.id {
             case 1: type = PageType(rawValue: try reader.int32(field))
-            case 2: uncompressed = try reader.natural(field)
-            case 3: stored = try reader.natural(field)
+            case 2: uncompressed = try reader.natural32(field)
+            case 3: stored = try reader.natural32(field)
             case 4: crc = UInt32(bitPattern: try reader.int32(field))
             case 5: kind = try dataKind(field, &reader)
             case 7: kind = try dictionaryKind(field, &reader)
@@ -72,7 +72,7 @@ struct PageHeader: Equatable {
         var fields = try reader.enter("a data page header")
         while let field = try reader.next(&fields) {
             switch field.id {
-            case 1: values = try reader.natural(field)
+            case 1: values = try reader.natural32(field)
             case 2: encoding = try self.encoding(try reader.int32(field), reader)
             case 3: definition = try self.encoding(try reader.int32(field), reader)
             case 4: repetition = try self.encoding(try reader.int32(field), reader)
@@ -93,7 +93,7 @@ struct PageHeader: Equatable {
         var fields = try reader.enter("a dictionary page header")
         while let field = try reader.next(&fields) {
             switch field.id {
-            case 1: values = try reader.natural(field)
+            case 1: values = try reader.natural32(field)
             case 2: encoding = try self.encoding(try reader.int32(field), reader)
             default: try reader.skip(field)
             }
@@ -116,12 +116,12 @@ struct PageHeader: Equatable {
         var fields = try reader.enter("a data page header (version 2)")
         while let field = try reader.next(&fields) {
             switch field.id {
-            case 1: values = try reader.natural(field)
-            case 2: nulls = try reader.natural(field)
-            case 3: rows = try reader.natural(field)
+            case 1: values = try reader.natural32(field)
+            case 2: nulls = try reader.natural32(field)
+            case 3: rows = try reader.natural32(field)
             case 4: encoding = try self.encoding(try reader.int32(field), reader)
-            case 5: definitionBytes = try reader.natural(field)
-            case 6: repetitionBytes = try reader.natural(field)
+            case 5: definitionBytes = try reader.natural32(field)
+            case 6: repetitionBytes = try reader.natural32(field)
             case 7: isCompressed = try reader.bool(field)
             default: try reader.skip(field)
             }

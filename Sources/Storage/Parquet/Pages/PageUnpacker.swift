@@ -159,7 +159,7 @@ struct PageUnpacker {
         // Some writers pack nothing to nothing.
         if size == 0 && range.isEmpty { return [] }
         do throws(CompressionError) {
-            return try bytes.withUnsafeBytes { (raw) throws(CompressionError) in
+            return try bytes.span.bytes.withUnsafeBytes { (raw) throws(CompressionError) in
                 try Decompression.decompress(UnsafeRawBufferPointer(rebasing: raw[range]), codec, exactSize: size)
             }
         } catch {

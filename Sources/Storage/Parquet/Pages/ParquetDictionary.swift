@@ -59,6 +59,6 @@ public enum ParquetDictionary: Sendable, Hashable {
 extension [UInt8] {
     /// The same as `withUnsafeBytes`, with the error's type kept.
     func decoding<T>(_ body: (UnsafeRawBufferPointer) throws(EncodingError) -> T) throws(EncodingError) -> T {
-        try withUnsafeBytes(body)
+        try span.bytes.withUnsafeBytes(body)
     }
 }

@@ -1,6 +1,3 @@
-import Compression
-import Platform
-
 /// Pages of one column chunk that are wanted.
 public struct PageRequest: Sendable, Hashable {
     public var rowGroup: Int

@@ -60,6 +60,10 @@ public final class ParquetFile: Sendable {
         }
         let tailStart = max(0, size - max(limits.tailBytes, FileFrame.tail))
         let tail = try await read(source, tailStart..<size, place)
+        // Seen for nothing, or left to `ParquetVerify`.
+        guard tailStart > 0 || tail.starts(with: FileFrame.magic) else {
+            throw place.damaged("it does not start with PAR1")
+        }
         let length = try footerLength(tail, size: size, limits, place)
         let footerStart = size - FileFrame.tail - length
         let footer: [UInt8]

@@ -101,8 +101,15 @@ struct CompactReader {
     }
 
     mutating func int32(_ field: Field) throws(MalformedBytes) -> Int32 {
-        guard field.type == .int32 || field.type == .int16 else { throw malformed("an i32 as field \(field.id)") }
+        guard field.type == .int32 else { throw malformed("an i32 as field \(field.id)") }
         return try int32Element("field \(field.id)")
+    }
+
+    mutating func int16(_ field: Field) throws(MalformedBytes) -> Int16 {
+        guard field.type == .int16, let value = Int16(exactly: try zigzag("field \(field.id)")) else {
+            throw malformed("an i16 as field \(field.id)")
+        }
+        return value
     }
 
     mutating func int64(_ field: Field) throws(MalformedBytes) -> Int64 {
@@ -118,6 +125,13 @@ struct CompactReader {
         case .int64: value = try int64(field)
         default: throw malformed("a number as field \(field.id)")
         }
+        guard value >= 0 else { throw malformed("a number of at least 0 as field \(field.id), not \(value)") }
+        return Int(value)
+    }
+
+    /// A count or size of a page: an i32 that is not negative.
+    mutating func natural32(_ field: Field) throws(MalformedBytes) -> Int {
+        let value = try int32(field)
         guard value >= 0 else { throw malformed("a number of at least 0 as field \(field.id), not \(value)") }
         return Int(value)
     }

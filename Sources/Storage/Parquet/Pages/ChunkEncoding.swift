@@ -1,0 +1,174 @@
+public import Columnar
+import Encodings
+
+/// Chunks for layouts that have no wishes of their own about encodings.
+extension EncodedChunk {
+    /// Values as codes into a dictionary, whatever its size; pages of `pageRows` rows.
+    ///
+    /// - Parameter values: one per row, a placeholder where `validity` is false.
+    public static func dictionary(
+        _ values: BytesColumn, validity: [Bool]?, isOptional: Bool, pageRows: Int, compression: PageCompression
+    ) -> EncodedChunk {
+        let present = PresentRows(validity, count: values.count)
+        var dense = values
+        if present.isSparse {
+            dense = BytesColumn()
+            for row in 0..<values.count where present.isThere(row) { dense.append(values[row]) }
+        }
+        // No limit: the result is there.
+        let coded = DictionaryEncoding.encode(dense) ?? (BytesColumn(), [])
+        var plain: [UInt8] = []
+        PlainEncoding.encode(coded.dictionary, into: &plain)
+        let width = RunLengthHybrid.width(forLargest: UInt32(max(coded.dictionary.count, 1) - 1))
+        let pages = present.pages(of: pageRows).map { rows, dense in
+            var codes: [UInt8] = [UInt8(width)]
+            let part = Array(coded.codes[dense])
+            RunLengthHybrid.encode(part, width: width, into: &codes)
+            return EncodedPage(
+                rows: rows.count, nulls: rows.count - dense.count, encoding: .rleDictionary,
+                definitionLevels: isOptional ? present.levels(rows) : [], encoded: codes,
+                bounds: bounds(of: coded.dictionary, used: part))
+        }
+        return EncodedChunk(
+            dictionary: EncodedDictionary(count: coded.dictionary.count, values: plain), pages: pages,
+            compression: compression)
+    }
+
+    /// Bounds of the entries that a page uses: fewer comparisons than of its values.
+    private static func bounds(of dictionary: BytesColumn, used codes: [UInt32]) -> PageBounds? {
+        guard let first = codes.first else { return nil }
+        var low = Int(first)
+        var high = low
+        var isSeen = [Bool](repeating: false, count: dictionary.count)
+        for code in codes where !isSeen[Int(code)] {
+            isSeen[Int(code)] = true
+            if dictionary.compare(Int(code), with: dictionary, low) < 0 { low = Int(code) }
+            if dictionary.compare(Int(code), with: dictionary, high) > 0 { high = Int(code) }
+        }
+        return PageBounds(dictionary[low], dictionary[high])
+    }
+
+    /// Integers as differences.
+    public static func deltas(
+        _ values: [Int64], validity: [Bool]?, isOptional: Bool, pageRows: Int, compression: PageCompression
+    ) -> EncodedChunk {
+        let present = PresentRows(validity, count: values.count)
+        let dense = present.isSparse ? values.indices.filter(present.isThere).map { values[$0] } : values
+        let pages = present.pages(of: pageRows).map { rows, range in
+            var bytes: [UInt8] = []
+            DeltaBinaryPacked.encode(Array(dense[range]), form: .byte, into: &bytes)
+            return EncodedPage(
+                rows: rows.count, nulls: rows.count - range.count, encoding: .deltaBinaryPacked,
+                definitionLevels: isOptional ? present.levels(rows) : [], encoded: bytes,
+                bounds: PageBounds(of: dense[range]))
+        }
+        return EncodedChunk(pages: pages, compression: compression)
+    }
+
+    /// One integer for all rows: a dictionary of one and a single run.
+    public static func constant(_ value: Int64, rows: Int, compression: PageCompression) -> EncodedChunk {
+        constant(plain: value.plainBytes, PageBounds(value, value), rows, compression)
+    }
+
+    /// One text for all rows.
+    public static func constant(_ value: [UInt8], rows: Int, compression: PageCompression) -> EncodedChunk {
+        var plain: [UInt8] = []
+        PlainEncoding.encode(BytesColumn([value]), into: &plain)
+        return constant(plain: plain, PageBounds(value[...], value[...]), rows, compression)
+    }
+
+    private static func constant(
+        plain: [UInt8], _ bounds: PageBounds, _ rows: Int, _ compression: PageCompression
+    ) -> EncodedChunk {
+        var codes: [UInt8] = [0]
+        RunLengthHybrid.encode(runs: [.init(value: 0, count: rows)], width: 0, into: &codes)
+        let page = EncodedPage(rows: rows, encoding: .rleDictionary, encoded: codes, bounds: bounds)
+        return EncodedChunk(
+            dictionary: EncodedDictionary(count: 1, values: plain), pages: rows == 0 ? [] : [page],
+            compression: compression)
+    }
+
+    /// Doubles bit for bit.
+    public static func doubles(
+        _ values: [Double], validity: [Bool]?, isOptional: Bool, pageRows: Int, compression: PageCompression
+    ) -> EncodedChunk {
+        let present = PresentRows(validity, count: values.count)
+        let dense = present.isSparse ? values.indices.filter(present.isThere).map { values[$0] } : values
+        let pages = present.pages(of: pageRows).map { rows, range in
+            var bytes: [UInt8] = []
+            ByteStreamSplit.encode(Array(dense[range]), into: &bytes)
+            return EncodedPage(
+                rows: rows.count, nulls: rows.count - range.count, encoding: .byteStreamSplit,
+                definitionLevels: isOptional ? present.levels(rows) : [], encoded: bytes,
+                bounds: PageBounds(of: dense[range]))
+        }
+        return EncodedChunk(pages: pages, compression: compression)
+    }
+
+    public static func booleans(
+        _ values: [Bool], validity: [Bool]?, isOptional: Bool, pageRows: Int, compression: PageCompression
+    ) -> EncodedChunk {
+        let present = PresentRows(validity, count: values.count)
+        let dense = present.isSparse ? values.indices.filter(present.isThere).map { values[$0] } : values
+        let pages = present.pages(of: pageRows).map { rows, range in
+            var bytes: [UInt8] = []
+            let part = Array(dense[range])
+            PlainEncoding.encode(part, into: &bytes)
+            return EncodedPage(
+                rows: rows.count, nulls: rows.count - range.count, encoding: .plain,
+                definitionLevels: isOptional ? present.levels(rows) : [], encoded: bytes,
+                bounds: part.isEmpty ? nil : PageBounds(part.allSatisfy { $0 }, part.contains(true)))
+        }
+        return EncodedChunk(pages: pages, compression: compression)
+    }
+
+    /// The two leaves of a map, keys first, one page each. Rows without entries are written as absent maps.
+    public static func stringMap(_ maps: StringMaps, compression: PageCompression) -> [EncodedChunk] {
+        let levels = Levels.map(maps)
+        return [maps.keys, maps.values].map { strings in
+            var chunk = dictionary(
+                strings, validity: nil, isOptional: false, pageRows: max(strings.count, 1), compression: compression)
+            let bounds = chunk.pages.first?.bounds
+            chunk.pages = [
+                EncodedPage(
+                    rows: maps.rowCount, values: levels.values, nulls: levels.nulls, encoding: .rleDictionary,
+                    definitionLevels: levels.definition, repetitionLevels: levels.repetition,
+                    encoded: chunk.pages.first?.encoded ?? [0], bounds: bounds)
+            ]
+            return chunk
+        }
+    }
+}
+
+/// Which rows hold a value, and where it stands among those that do.
+private struct PresentRows {
+    private let validity: [Bool]?
+    private let count: Int
+
+    init(_ validity: [Bool]?, count: Int) {
+        precondition(validity.map { $0.count == count } ?? true)
+        self.validity = validity
+        self.count = count
+    }
+
+    var isSparse: Bool { validity != nil }
+    func isThere(_ row: Int) -> Bool { validity?[row] ?? true }
+
+    /// Rows of each page, and which of the present values they are.
+    func pages(of pageRows: Int) -> [(rows: Range<Int>, present: Range<Int>)] {
+        precondition(pageRows > 0)
+        var pages: [(rows: Range<Int>, present: Range<Int>)] = []
+        var dense = 0
+        for start in stride(from: 0, to: count, by: pageRows) {
+            let rows = start..<min(start + pageRows, count)
+            let present = validity.map { flags in flags[rows].count { $0 } } ?? rows.count
+            pages.append((rows, dense..<dense + present))
+            dense += present
+        }
+        return pages
+    }
+
+    func levels(_ rows: Range<Int>) -> [UInt8] {
+        Levels.definition(validity.map { Array($0[rows]) }, rows: rows.count)
+    }
+}
