@@ -41,6 +41,9 @@ public struct LabelMatcher: Sendable, Hashable {
         }
     }
 
+    /// The only values that a pattern accepts, or rejects, when it lists them: what an index can look up.
+    public var literalAlternatives: [String]? { regex?.literalAlternatives }
+
     public var matchesEmpty: Bool { matches("") }
 
     public static func == (a: Self, b: Self) -> Bool {

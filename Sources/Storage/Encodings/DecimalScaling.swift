@@ -18,19 +18,35 @@ public enum DecimalScaling {
 
     /// The values as integers, or nil when more than a tenth of them would be exceptions.
     public static func choose(_ values: UnsafeBufferPointer<Double>) -> ScaledColumn? {
-        guard !values.isEmpty, let guess = probedScale(of: values) else { return nil }
-        var scale = guess
-        var result = scaled(values, by: scale)
-        if !result.exceptions.isEmpty, let higher = scaleOfExceptions(result.exceptions, of: values, above: scale) {
-            let other = scaled(values, by: higher)
-            if other.exceptions.count < result.exceptions.count {
-                result = other
+        var integers: [Int64] = []
+        guard let scaled = append(values, to: &integers) else { return nil }
+        return ScaledColumn(divisor: scaled.divisor, integers: integers, exceptions: scaled.exceptions)
+    }
+
+    /// As `choose`, for many stretches of one column: appends one integer per value, or nothing when the result is nil.
+    public static func append(
+        _ values: UnsafeBufferPointer<Double>, to integers: inout [Int64]
+    ) -> (divisor: Double, exceptions: [Int])? {
+        guard !values.isEmpty, var scale = probedScale(of: values) else { return nil }
+        let start = integers.count
+        var exceptions = scaled(values, by: scale, into: &integers)
+        if !exceptions.isEmpty, let higher = scaleOfExceptions(exceptions, of: values, above: scale) {
+            integers.removeLast(values.count)
+            var other = scaled(values, by: higher, into: &integers)
+            if other.count < exceptions.count {
                 scale = higher
+            } else {
+                integers.removeLast(values.count)
+                other = scaled(values, by: scale, into: &integers)
             }
+            exceptions = other
         }
-        guard result.exceptions.count * 10 <= values.count else { return nil }
-        if scale == 0 { shiftOutZeros(&result) }
-        return result
+        guard exceptions.count * 10 <= values.count else {
+            integers.removeLast(values.count)
+            return nil
+        }
+        let divisor = scale == 0 ? 1 / Double(shiftOutZeros(&integers, from: start)) : powers[scale]
+        return (divisor, exceptions)
     }
 
     public static func choose(_ values: [Double]) -> ScaledColumn? {
@@ -111,11 +127,13 @@ public enum DecimalScaling {
         return (nearest, isSame && nearest.magnitude < 0x1p53)
     }
 
-    /// One pass without branches per value, and a second over the exceptions if there are any.
-    private static func scaled(_ values: UnsafeBufferPointer<Double>, by scale: Int) -> ScaledColumn {
+    /// One pass without branches per value, and a second for the exceptions if there are any.
+    private static func scaled(
+        _ values: UnsafeBufferPointer<Double>, by scale: Int, into integers: inout [Int64]
+    ) -> [Int] {
         let divisor = powers[scale]
         var misfits = 0
-        let integers = [Int64](capacity: values.count) { (span: inout OutputSpan<Int64>) in
+        integers.append(addingCapacity: values.count) { (span: inout OutputSpan<Int64>) in
             span.withUnsafeMutableBufferPointer { buffer, initialized in
                 for i in values.indices {
                     let (nearest, isExact) = integer(values[i], divisor)
@@ -131,16 +149,16 @@ public enum DecimalScaling {
             exceptions.reserveCapacity(misfits)
             for i in values.indices where !integer(values[i], divisor).isExact { exceptions.append(i) }
         }
-        return ScaledColumn(divisor: divisor, integers: integers, exceptions: exceptions)
+        return exceptions
     }
 
-    private static func shiftOutZeros(_ column: inout ScaledColumn) {
+    /// Shifts out the zero bits that all integers from `start` on end in; returns 2^k for k of them.
+    private static func shiftOutZeros(_ integers: inout [Int64], from start: Int) -> Int {
         var all: Int64 = 0
-        for integer in column.integers { all |= integer }
-        guard all != 0 else { return }
-        let shift = min(all.trailingZeroBitCount, mostShift)
-        guard shift > 0 else { return }
-        for i in column.integers.indices { column.integers[i] &>>= Int64(shift) }
-        column.divisor = 1 / Double(1 << shift)
+        for integer in integers[start...] { all |= integer }
+        let shift = all == 0 ? 0 : min(all.trailingZeroBitCount, mostShift)
+        guard shift > 0 else { return 1 }
+        for i in start..<integers.count { integers[i] &>>= Int64(shift) }
+        return 1 << shift
     }
 }

@@ -28,6 +28,8 @@ public final class Region: Sendable {
     let counts = EngineCounts()
     let background = Mutex<[Task<Void, Never>]>([])
     let flushIsRequested = Atomic<Bool>(false)
+    /// When a segment last got a part, in milliseconds: what the picker takes for 'nothing came since'.
+    let lastAddition = Mutex<[TableSegment: Int64]>([:])
 
     init(_ parts: OpenedRegion) {
         options = parts.options
@@ -96,13 +98,17 @@ public final class Region: Sendable {
             _ = try await manifest.commit(change)
         } catch {
             garbage.putBack(collected)
+            switch error {
+            case .fenced, .unknown: garbage.stop()
+            case .damaged, .unsupportedVersion, .store, .invalid: break
+            }
             throw StorageError(error)
         }
     }
 
     func makeObjectID() -> SSTID {
         SSTID(
-            claim: manifest.manifest.claim,
+            claim: manifest.claim,
             counter: nextObject.wrappingAdd(1, ordering: .relaxed).oldValue)
     }
 

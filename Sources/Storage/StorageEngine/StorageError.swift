@@ -52,6 +52,16 @@ extension StorageError {
         }
     }
 
+    init(_ error: ManifestError) {
+        switch error {
+        case .damaged: self.init(.damaged, error.description)
+        case .unsupportedVersion: self.init(.foreign, error.description)
+        case .fenced: self.init(.fenced, error.description)
+        case .unknown, .invalid: self.init(.unavailable, error.description)
+        case .store(let cause): self.init(cause)
+        }
+    }
+
     public init(_ error: FileSystemError) {
         self.init(.unavailable, error.description)
     }
@@ -61,6 +71,7 @@ extension StorageError {
         switch error {
         case let error as StorageError: self = error
         case let error as WALError: self.init(error)
+        case let error as ManifestError: self.init(error)
         case let error as ObjectStoreError: self.init(error)
         case let error as FileSystemError: self.init(error)
         case let error as DamagedFile: self.init(.damaged, error.description)

@@ -62,6 +62,8 @@ public struct LogStatistics: Sendable, Equatable {
     public var commits: UInt64 = 0
     public var records: UInt64 = 0
     public var syncs: UInt64 = 0
+    /// Why the next log segment could not be made ahead, when it could not: writes will stop when this one is full.
+    public var spareFailure: String?
     public init() {}
 }
 

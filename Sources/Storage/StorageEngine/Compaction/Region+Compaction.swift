@@ -12,7 +12,8 @@ extension Region {
                     let live = snapshot.objects
                     let now = environment.time.now()
                     let task = CompactionPicker.pick(
-                        from: live, busy: [], now: now, lastAddition: [:], options: options.compaction)
+                        from: live, busy: [], now: now, lastAddition: lastAddition.withLock { $0 },
+                        options: options.compaction)
                     guard let task else { return false }
                     try await merge(task)
                     return true

@@ -45,6 +45,12 @@ extension Region {
         }
         writer.discard(frozen)
         withExtendedLifetime(old) {}
+        let now = environment.time.now()
+        lastAddition.withLock { times in
+            for part in added {
+                times[TableSegment(table: part.metadata.table, segment: part.metadata.segment)] = now
+            }
+        }
         counts.flushes.add(1, ordering: .relaxed)
         counts.rowsFlushed.add(change.added.reduce(0) { $0 + $1.rows }, ordering: .relaxed)
         counts.bytesFlushed.add(change.added.reduce(0) { $0 + $1.size }, ordering: .relaxed)

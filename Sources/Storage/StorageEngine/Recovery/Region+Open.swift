@@ -48,7 +48,7 @@ extension Region {
             var claimant = try await environment.blocking.run { try Claimant.read(path, in: environment.fileSystem) }
             let flushed = try await ManifestReader.load(store: manifestStore)?.cut ?? .zero
             let hasUnflushed = log.lastSequence.map { $0 > flushed } ?? false
-            guard claimant.mayClaim(after: head?.claimantID, hasUnflushedRecords: hasUnflushed) else {
+            guard claimant.mayClaim(after: head?.claimant, hasUnflushedRecords: hasUnflushed) else {
                 throw StorageError(
                     .fenced,
                     "another node claimed region \(options.name) after this log was written, and the log in "
@@ -142,7 +142,7 @@ extension Region {
                 try await contributor?.didReplay(rows)
             }
         }
-        writer.begin(after: SequenceNumber.first(of: manifest.manifest.claim))
+        writer.begin(after: SequenceNumber.first(of: manifest.claim))
     }
 
     /// Objects of older claims that no manifest names, and removed ones that were not yet deleted.
@@ -167,7 +167,7 @@ extension Region {
     }
 
     private func startBackground() {
-        let ticking = environment.spawn { [self] in
+        let flushing = environment.spawn { [self] in
             while !Task.isCancelled {
                 do { try await environment.time.sleep(for: .seconds(1)) } catch { return }
                 updateRetention()
@@ -175,7 +175,14 @@ extension Region {
                 if FlushPolicy.isDue(held: pressure.bytes, age: pressure.age, options: options) { requestFlush() }
             }
         }
-        background.withLock { $0.append(ticking) }
+        // Segments grow old without a flush, too.
+        let compacting = environment.spawn { [self] in
+            while !Task.isCancelled {
+                do { try await environment.time.sleep(for: .seconds(60)) } catch { return }
+                await compactWhereDue()
+            }
+        }
+        background.withLock { $0 += [flushing, compacting] }
     }
 
     /// Refuses further writes, flushes, closes the log. What could not be flushed stays in the log.

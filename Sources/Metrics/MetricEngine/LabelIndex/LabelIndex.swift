@@ -1,0 +1,207 @@
+import Columnar
+import MetricModel
+import Platform
+
+/// Label sets in columns: a dictionary for each label, a code per series and label, and the series of each metric.
+///
+/// - *Ordinals* are dense from 0 in order of insertion; a label set has one ordinal.
+/// - A series is its metric's code, its *shape* (which label names, in byte order) and one value code per name of the
+///   shape. Two series are the same exactly when these numbers are.
+/// - One writer; a view (`LabelIndexView`) is read outside the writer's lock.
+struct LabelIndex: Sendable {
+    private(set) var metrics: SymbolTable
+    private var names: SymbolTable
+    /// Values of each label name, by the name's code.
+    private var values: [SymbolTable] = []
+    private var shapeEnds = AppendColumn<UInt32>()
+    private var shapeNames = AppendColumn<UInt32>()
+    private var shapes: [[UInt32]: UInt32] = [:]
+    private var metricOf = AppendColumn<UInt32>()
+    private var shapeOf = AppendColumn<UInt32>()
+    /// Where a series' value codes end in `codes`.
+    private var codeEnds = AppendColumn<Int>()
+    private var codes = AppendColumn<UInt32>()
+    /// Ordinals of each metric's series, rising, by the metric's code.
+    private var seriesOfMetric: [AppendColumn<UInt32>] = []
+    private var identity: IdentityTable
+    private let hash: KeyedHash128
+    private var taken: LabelIndexView?
+    /// Codes of the series at hand; kept to spare an allocation each time.
+    private var scratchNames: [UInt32] = []
+    private var scratchCodes: [UInt32] = []
+
+    /// - Parameter hash: keyed, so that no sender can aim at a collision.
+    init(hash: KeyedHash128) {
+        self.hash = hash
+        metrics = SymbolTable(hash: hash)
+        names = SymbolTable(hash: hash)
+        identity = IdentityTable()
+    }
+
+    var count: Int { metricOf.count }
+
+    /// Bytes held, about.
+    var memory: Int {
+        metrics.memory + names.memory + values.reduce(0) { $0 + $1.memory } + count * 24 + codes.count * 4
+            + identity.memory
+    }
+
+    /// What readers see. Cheap when nothing was inserted since the last one.
+    mutating func view() -> LabelIndexView {
+        if let taken { return taken }
+        let view = LabelIndexView(
+            metrics: metrics.view, names: names.view, values: values.map(\.view), shapeEnds: shapeEnds.view,
+            shapeNames: shapeNames.view, metricOf: metricOf.view, shapeOf: shapeOf.view, codeEnds: codeEnds.view,
+            codes: codes.view, seriesOfMetric: seriesOfMetric.map(\.view))
+        taken = view
+        return view
+    }
+
+    /// The ordinal of a label set; nil when it is not here.
+    /// - Parameter labels: canonical (`LabelEncoding`).
+    func find(metric: UnsafeRawBufferPointer, labels: ArraySlice<UInt8>) -> UInt32? {
+        guard let metricCode = metrics.code(of: metric) else { return nil }
+        var nameCodes: [UInt32] = []
+        var valueCodes: [UInt32] = []
+        var isKnown = true
+        labels.withUnsafeBytes { bytes in
+            walk(labels) { name, value in
+                guard isKnown, let nameCode = names.code(of: UnsafeRawBufferPointer(rebasing: bytes[name])),
+                    let code = values[Int(nameCode)].code(of: UnsafeRawBufferPointer(rebasing: bytes[value]))
+                else {
+                    isKnown = false
+                    return
+                }
+                nameCodes.append(nameCode)
+                valueCodes.append(code)
+            }
+        }
+        guard isKnown, let shape = shapes[nameCodes] else { return nil }
+        return identity.find(hashOf(metricCode, shape, valueCodes)) { has($0, metricCode, shape, valueCodes) }
+    }
+
+    /// The ordinal of a label set, new if need be.
+    /// - Parameter labels: canonical (`LabelEncoding`).
+    mutating func insert(
+        metric: UnsafeRawBufferPointer, labels: ArraySlice<UInt8>
+    ) -> (ordinal: UInt32, isNew: Bool) {
+        let metricCode = metrics.intern(metric)
+        if Int(metricCode) == seriesOfMetric.count { seriesOfMetric.append(AppendColumn()) }
+        var nameCodes = scratchNames
+        var valueCodes = scratchCodes
+        scratchNames = []
+        scratchCodes = []
+        nameCodes.removeAll(keepingCapacity: true)
+        valueCodes.removeAll(keepingCapacity: true)
+        labels.withUnsafeBytes { bytes in
+            walk(labels) { name, value in
+                let nameCode = names.intern(UnsafeRawBufferPointer(rebasing: bytes[name]))
+                if Int(nameCode) == values.count { values.append(SymbolTable(hash: hash)) }
+                nameCodes.append(nameCode)
+                valueCodes.append(values[Int(nameCode)].intern(UnsafeRawBufferPointer(rebasing: bytes[value])))
+            }
+        }
+        let shape = intern(shape: nameCodes)
+        let hashed = hashOf(metricCode, shape, valueCodes)
+        defer {
+            scratchNames = nameCodes
+            scratchCodes = valueCodes
+            taken = nil
+        }
+        if let known = identity.find(hashed, where: { has($0, metricCode, shape, valueCodes) }) {
+            return (known, false)
+        }
+        let ordinal = UInt32(count)
+        precondition(ordinal < SeriesOrdinal.limit)
+        valueCodes.withUnsafeBufferPointer { codes.append(contentsOf: $0) }
+        codeEnds.append(codes.count)
+        metricOf.append(metricCode)
+        shapeOf.append(shape)
+        seriesOfMetric[Int(metricCode)].append(ordinal)
+        identity.insert(hashed, ordinal)
+        return (ordinal, true)
+    }
+
+    func metricCode(_ ordinal: UInt32) -> UInt32 { metricOf[Int(ordinal)] }
+
+    private mutating func intern(shape nameCodes: [UInt32]) -> UInt32 {
+        if let known = shapes[nameCodes] { return known }
+        let shape = UInt32(shapeEnds.count)
+        nameCodes.withUnsafeBufferPointer { shapeNames.append(contentsOf: $0) }
+        shapeEnds.append(UInt32(shapeNames.count))
+        shapes[nameCodes] = shape
+        return shape
+    }
+
+    /// Indices are counted from the slice's start. Canonical bytes do not fail; others were refused at the door.
+    private func walk(_ labels: ArraySlice<UInt8>, _ body: (_ name: Range<Int>, _ value: Range<Int>) -> Void) {
+        let start = labels.startIndex
+        do {
+            try LabelEncoding.forEach(in: labels) { name, value in
+                body(
+                    name.lowerBound - start..<name.upperBound - start,
+                    value.lowerBound - start..<value.upperBound - start)
+            }
+        } catch {
+            preconditionFailure("labels that are not canonical reached the index: \(error)")
+        }
+    }
+
+    private func hashOf(_ metric: UInt32, _ shape: UInt32, _ valueCodes: [UInt32]) -> UInt32 {
+        // Codes are handed out by us in order of arrival, so mixing them well is enough; two multiplies each.
+        var mixed = (UInt64(metric) << 32 | UInt64(shape)) &* 0x9e37_79b9_7f4a_7c15
+        for code in valueCodes {
+            mixed = (mixed ^ (mixed >> 32)) &* 0xd6e8_feb8_6659_fd93
+            mixed ^= (UInt64(code) &+ 0x9e37_79b9) &* 0xa076_1d64_78bd_642f
+        }
+        mixed = (mixed ^ (mixed >> 29)) &* 0xbf58_476d_1ce4_e5b9
+        return UInt32(truncatingIfNeeded: mixed >> 32)
+    }
+
+    private func has(_ ordinal: UInt32, _ metric: UInt32, _ shape: UInt32, _ valueCodes: [UInt32]) -> Bool {
+        let i = Int(ordinal)
+        guard metricOf[i] == metric, shapeOf[i] == shape else { return false }
+        let start = i == 0 ? 0 : codeEnds[i - 1]
+        // Same shape, same number of codes.
+        for (k, code) in valueCodes.enumerated() where codes[start + k] != code { return false }
+        return true
+    }
+}
+
+/// Hash bits and ordinals, open addressing: which series may have these codes.
+struct IdentityTable: Sendable {
+    private var slots = [UInt64](repeating: 0, count: 16)
+    private var count = 0
+
+    var memory: Int { slots.count * 8 }
+
+    func find(_ hash: UInt32, where isIt: (UInt32) -> Bool) -> UInt32? {
+        let mask = slots.count - 1
+        var at = Int(hash) & mask
+        while slots[at] != 0 {
+            if UInt32(truncatingIfNeeded: slots[at] >> 32) == hash {
+                let ordinal = UInt32(truncatingIfNeeded: slots[at]) - 1
+                if isIt(ordinal) { return ordinal }
+            }
+            at = (at + 1) & mask
+        }
+        return nil
+    }
+
+    mutating func insert(_ hash: UInt32, _ ordinal: UInt32) {
+        if (count + 1) * 4 > slots.count * 3 {
+            let old = slots
+            slots = [UInt64](repeating: 0, count: old.count * 2)
+            for slot in old where slot != 0 { place(slot) }
+        }
+        place(UInt64(hash) << 32 | (UInt64(ordinal) + 1))
+        count += 1
+    }
+
+    private mutating func place(_ slot: UInt64) {
+        let mask = slots.count - 1
+        var at = Int(UInt32(truncatingIfNeeded: slot >> 32)) & mask
+        while slots[at] != 0 { at = (at + 1) & mask }
+        slots[at] = slot
+    }
+}

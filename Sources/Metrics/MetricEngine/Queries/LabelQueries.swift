@@ -1,0 +1,122 @@
+import Columnar
+public import MetricModel
+import StorageEngine
+
+/// What a label query asks. Series count as present in every segment in which they have samples.
+public struct LabelRequest: Sendable {
+    /// A series satisfies all matchers of at least one set; no set: every series.
+    public var matcherSets: [[LabelMatcher]]
+    /// First and last millisecond, both included.
+    public var start: Int64
+    public var end: Int64
+    /// At most so many results; nil: all.
+    public var limit: Int?
+
+    public init(matcherSets: [[LabelMatcher]] = [], start: Int64 = .min, end: Int64 = .max, limit: Int? = nil) {
+        self.matcherSets = matcherSets
+        self.start = start
+        self.end = end
+        self.limit = limit
+    }
+}
+
+extension MetricStore {
+    /// Label names in byte order, `__name__` among them.
+    /// - Throws: `SelectError`, `CancellationError`.
+    public func labelNames(_ request: LabelRequest) async throws -> [String] {
+        try await collect(request) { visit in
+            var found: Set<String> = []
+            try await visit { index, ordinals in
+                guard !ordinals.isEmpty else { return }
+                found.insert(Labels.metricNameLabel)
+                var shapes = OrdinalSet()
+                for ordinal in ordinals { shapes.insert(index.shapeOf[Int(ordinal)]) }
+                var names = OrdinalSet()
+                shapes.forEach { shape in for name in index.names(ofShape: shape) { names.insert(name) } }
+                names.forEach { found.insert(index.names.string($0)) }
+            }
+            return found
+        }
+    }
+
+    /// Values of a label in byte order.
+    /// - Throws: `SelectError`, `CancellationError`.
+    public func labelValues(of name: String, _ request: LabelRequest) async throws -> [String] {
+        try await collect(request) { visit in
+            var found: Set<String> = []
+            try await visit { index, ordinals in
+                var codes = OrdinalSet()
+                if name.hasSameBytes(as: Labels.metricNameLabel) {
+                    for ordinal in ordinals { codes.insert(index.metricOf[Int(ordinal)]) }
+                    codes.forEach { found.insert(index.metrics.string($0)) }
+                    return
+                }
+                guard let wanted = index.names.code(of: name) else { return }
+                for ordinal in ordinals {
+                    guard let at = index.position(of: wanted, inShape: index.shapeOf[Int(ordinal)]) else { continue }
+                    codes.insert(index.codes[index.firstCode(of: ordinal) + at])
+                }
+                codes.forEach { found.insert(index.values[Int(wanted)].string($0)) }
+            }
+            return found
+        }
+    }
+
+    /// Label sets in the order of the labels.
+    /// - Throws: `SelectError`, `CancellationError`.
+    public func series(_ request: LabelRequest) async throws -> [Labels] {
+        guard request.start <= request.end else { return [] }
+        do {
+            let selection = try await selection(
+                request.sets, in: request.start...request.end, snapshot: region.snapshot)
+            var isPresent = [Bool](repeating: false, count: selection.groups.count)
+            for segment in selection.segments { for group in segment.groups { isPresent[Int(group)] = true } }
+            let present = (0..<UInt32(selection.groups.count)).filter { isPresent[Int($0)] }
+            return Array(selection.sortedLabels(of: present).map(\.labels).prefix(request.bound))
+        } catch let error as StorageError {
+            throw SelectError.storage(error.text)
+        }
+    }
+
+    private typealias Visit = ((LabelIndexView, [UInt32]) -> Void) async throws -> Void
+
+    private func collect(
+        _ request: LabelRequest, _ body: (Visit) async throws -> Set<String>
+    ) async throws -> [String] {
+        guard request.start <= request.end else { return [] }
+        do {
+            let found = try await body { use in try await self.visit(request, use) }
+            return Array(found.sorted { $0.precedesByBytes($1) }.prefix(request.bound))
+        } catch let error as StorageError {
+            throw SelectError.storage(error.text)
+        }
+    }
+
+    /// Each index in range with the series chosen there.
+    private func visit(_ request: LabelRequest, _ use: (LabelIndexView, [UInt32]) -> Void) async throws {
+        let snapshot = region.snapshot
+        let ranges = snapshot.segments(of: SamplesTable.number, overlapping: request.start...request.end)
+        let view = registry.view()
+        var alive = OrdinalSet()
+        for range in ranges { if let set = view.alive[range.lowerBound] { alive.formUnion(set) } }
+        use(view.index, union(request.sets, view.index, alive))
+        for range in ranges where view.unloaded.contains(range.lowerBound) {
+            let older = try await indexes.index(range, in: snapshot)
+            use(older.index, union(request.sets, older.index, older.all))
+        }
+    }
+
+    private func union(_ sets: [[LabelMatcher]], _ index: LabelIndexView, _ alive: OrdinalSet) -> [UInt32] {
+        if sets.count == 1 { return index.select(sets[0], among: alive) }
+        var all = OrdinalSet()
+        for matchers in sets { for ordinal in index.select(matchers, among: alive) { all.insert(ordinal) } }
+        var ordinals: [UInt32] = []
+        all.forEach { ordinals.append($0) }
+        return ordinals
+    }
+}
+
+extension LabelRequest {
+    fileprivate var sets: [[LabelMatcher]] { matcherSets.isEmpty ? [[]] : matcherSets }
+    fileprivate var bound: Int { max(limit ?? .max, 0) }
+}

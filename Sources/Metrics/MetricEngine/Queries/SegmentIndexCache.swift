@@ -1,0 +1,82 @@
+import Columnar
+import MetricModel
+import Platform
+import StorageEngine
+import Synchronization
+
+/// The series of one older segment, as its objects tell.
+struct SegmentIndex: Sendable {
+    let index: LabelIndexView
+    /// Every id of each ordinal: several, where a label set came back under a new one.
+    let ids: [[Int64]]
+    let all: OrdinalSet
+    /// Bytes held, about.
+    let memory: Int
+}
+
+/// Indexes of segments that were there before the start, loaded when a query asks, the longest unused given up.
+///
+/// What is written into such a segment later is in the registry: a query takes the union.
+final class SegmentIndexCache: Sendable {
+    private struct State {
+        var indexes: [Int64: (index: SegmentIndex, used: UInt64)] = [:]
+        var clock: UInt64 = 0
+        var memory = 0
+    }
+    private let limit: Int
+    private let hash: KeyedHash128
+    private let state = Mutex(State())
+
+    init(limit: ByteCount, hash: KeyedHash128) {
+        self.limit = limit.bytes
+        self.hash = hash
+    }
+
+    /// - Throws: `StorageError`, `CancellationError`.
+    func index(_ segment: TimeRange, in snapshot: Snapshot) async throws -> SegmentIndex {
+        if let known = take(segment.lowerBound) { return known }
+        let loaded = try await load(segment, snapshot)
+        state.withLock { state in
+            if let other = state.indexes.removeValue(forKey: segment.lowerBound) { state.memory -= other.index.memory }
+            state.clock += 1
+            state.indexes[segment.lowerBound] = (loaded, state.clock)
+            state.memory += loaded.memory
+            while state.memory > limit, let oldest = state.indexes.min(by: { $0.value.used < $1.value.used }) {
+                state.indexes[oldest.key] = nil
+                state.memory -= oldest.value.index.memory
+            }
+        }
+        return loaded
+    }
+
+    private func take(_ start: Int64) -> SegmentIndex? {
+        state.withLock { state in
+            guard let known = state.indexes[start] else { return nil }
+            state.clock += 1
+            state.indexes[start]?.used = state.clock
+            return known.index
+        }
+    }
+
+    private func load(_ segment: TimeRange, _ snapshot: Snapshot) async throws -> SegmentIndex {
+        var index = LabelIndex(hash: hash)
+        var ids: [[Int64]] = []
+        let scan = snapshot.scan(ScanRequest(table: SeriesTable.number, segment: segment))
+        while let batch = try await scan.next() {
+            try Task.checkCancellation()
+            let rows = try SeriesRows(batch)
+            for row in 0..<rows.count {
+                let labels = rows.labels[row]
+                let (ordinal, isNew) = rows.metrics[row].withUnsafeBytes { index.insert(metric: $0, labels: labels) }
+                if isNew {
+                    ids.append([rows.ids[row]])
+                } else if !ids[Int(ordinal)].contains(rows.ids[row]) {
+                    ids[Int(ordinal)].append(rows.ids[row])
+                }
+            }
+        }
+        let count = UInt32(index.count)
+        return SegmentIndex(
+            index: index.view(), ids: ids, all: OrdinalSet(0..<count), memory: index.memory + ids.count * 48)
+    }
+}

@@ -1,0 +1,55 @@
+import MetricEngine
+public import MetricModel
+import Platform
+public import PromQL
+
+extension Database {
+    /// Evaluates an expression at one instant.
+    /// - Parameters:
+    ///   - expression: PromQL.
+    ///   - time: milliseconds since the Unix epoch; nil: now.
+    ///   - options: bounds for this query; nil: the database's.
+    /// - Throws: `QueryError`.
+    public func query(
+        _ expression: String, at time: Int64? = nil, options: QueryOptions? = nil
+    ) async throws(QueryError) -> QueryResult {
+        try await engine(options).instant(expression, at: time ?? environment.time.now())
+    }
+
+    /// Evaluates an expression at `start`, `start + step`, … up to `end`, all in milliseconds.
+    public func queryRange(
+        _ expression: String, start: Int64, end: Int64, step: Int64, options: QueryOptions? = nil
+    ) async throws(QueryError) -> QueryResult {
+        try await engine(options).range(expression, start: start, end: end, step: step)
+    }
+
+    private func engine(_ options: QueryOptions?) -> QueryEngine {
+        QueryEngine(source: store, options: options ?? self.options.queries)
+    }
+
+    /// Names of labels of series alive in the range, in byte order.
+    /// - Parameter matchers: a series counts when it matches any of these sets; none: every series.
+    public func labelNames(
+        matching matchers: [[LabelMatcher]] = [], start: Int64 = .min, end: Int64 = .max, limit: Int? = nil
+    ) async throws -> [String] {
+        try await store.labelNames(LabelRequest(matcherSets: matchers, start: start, end: end, limit: limit))
+    }
+
+    public func labelValues(
+        of name: String, matching matchers: [[LabelMatcher]] = [], start: Int64 = .min, end: Int64 = .max,
+        limit: Int? = nil
+    ) async throws -> [String] {
+        try await store.labelValues(
+            of: name, LabelRequest(matcherSets: matchers, start: start, end: end, limit: limit))
+    }
+
+    /// Label sets of series alive in the range.
+    public func series(
+        matching matchers: [[LabelMatcher]], start: Int64 = .min, end: Int64 = .max, limit: Int? = nil
+    ) async throws -> [Labels] {
+        try await store.series(LabelRequest(matcherSets: matchers, start: start, end: end, limit: limit))
+    }
+
+    /// Type, help and unit of a metric family, or of all of them.
+    public func metadata(of family: String? = nil) -> [MetricMetadata] { store.metadata(of: family) }
+}

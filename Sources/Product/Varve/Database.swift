@@ -1,0 +1,96 @@
+public import MetricEngine
+import MetricModel
+public import ObjectStorage
+public import Platform
+import PromQL
+public import StorageEngine
+
+/// A database of metrics in a directory of its own: open, append, query, close.
+///
+///     let database = try await Database.open(at: "metrics")
+///     try await database.append([.init("room_temperature", ["room": "attic"], 21.5, at: .now())])
+///     let answer = try await database.query("max_over_time(room_temperature[1h])")
+///     try await database.close()
+///
+/// - An append returns once the samples are durable and visible to every later query.
+/// - One process at a time opens a directory; inside it the value is shared freely between tasks.
+public final class Database: Sendable {
+    let store: MetricStore
+    let environment: Environment
+    let options: DatabaseOptions
+    private let lock: (any FileLock)?
+
+    init(store: MetricStore, lock: (any FileLock)?, options: DatabaseOptions, environment: Environment) {
+        self.store = store
+        self.lock = lock
+        self.options = options
+        self.environment = environment
+    }
+
+    /// Opens the directory, or makes it: objects below `objects/`, the log below `wal/`.
+    /// - Throws: `VarveError`: `.taken` when another process has it, `.foreign` when it holds something else, `.damaged`.
+    public static func open(
+        at path: String, options: DatabaseOptions = DatabaseOptions(), environment: Environment = .live
+    ) async throws -> Database {
+        let directory = DataDirectory(path)
+        let holder = "process \(ProcessIdentity.current)"
+        let lock = try await environment.blocking.run {
+            try directory.open(holder: holder, in: environment.fileSystem)
+        }
+        let objects = try await openObjects(directory, environment)
+        return try await open(
+            objects: objects, logDirectory: directory.log + "/main", lock: lock, options: options,
+            environment: environment)
+    }
+
+    /// Opens a database whose objects lie in `objects`. The log stays in a local directory; nil: no log, and what is not
+    /// flushed is lost with the process.
+    public static func open(
+        store objects: any ObjectStore, logDirectory: String?, options: DatabaseOptions = DatabaseOptions(),
+        environment: Environment = .live
+    ) async throws -> Database {
+        try await open(
+            objects: objects, logDirectory: logDirectory, lock: nil, options: options, environment: environment)
+    }
+
+    private static func open(
+        objects: any ObjectStore, logDirectory: String?, lock: (any FileLock)?, options: DatabaseOptions,
+        environment: Environment
+    ) async throws -> Database {
+        let problems = options.problems()
+        guard problems.isEmpty else { throw VarveError(.refused, problems.joined(separator: "; ")) }
+        do throws(StorageError) {
+            let store = try await MetricStore.open(
+                options.storeOptions(logDirectory: logDirectory), store: objects, layouts: .standard,
+                environment: environment)
+            return Database(store: store, lock: lock, options: options, environment: environment)
+        } catch { throw VarveError(error) }
+    }
+
+    static func openObjects(_ directory: DataDirectory, _ environment: Environment) async throws -> any ObjectStore {
+        let store = DirectoryStore(root: directory.objects, environment: environment)
+        do throws(ObjectStoreError) { try await store.prepare() } catch { throw VarveError(.failed, error.description) }
+        return store
+    }
+
+    // MARK: Maintenance
+
+    /// Brings everything that was appended before the call into objects.
+    public func flush() async throws {
+        do throws(StorageError) { try await store.flush() } catch { throw VarveError(error) }
+    }
+
+    /// Merges each segment to one run; replaced objects that nobody reads are gone when it returns.
+    public func compact() async throws {
+        do throws(StorageError) { try await store.compact() } catch { throw VarveError(error) }
+    }
+
+    /// Flushes and closes. What could not be flushed stays in the log and is there again at the next open.
+    public func close() async throws {
+        do throws(StorageError) { try await store.close() } catch { throw VarveError(error) }
+        withExtendedLifetime(lock) {}
+    }
+
+    public var engineStatistics: EngineStatistics { store.region.statistics }
+    public var metricStatistics: MetricStatistics { store.statistics }
+}

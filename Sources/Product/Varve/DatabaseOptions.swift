@@ -1,0 +1,40 @@
+public import MetricEngine
+public import Platform
+public import PromQL
+public import WAL
+
+/// How a database behaves; every value has a default that fits.
+public struct DatabaseOptions: Sendable {
+    /// What an acknowledged append survives. Default `.always`: the loss of power.
+    public var durability = Durability.always
+    /// Rows in memory go to objects above this size. 1 MiB … 4 GiB; default 64 MiB.
+    public var flushSize = ByteCount.mebibytes(64)
+    /// …or when the oldest is this old. 1 s … 1 day; default 10 min.
+    public var flushAge = Duration.seconds(600)
+    /// Bytes that unflushed rows may hold before appends are refused with 'try again'. Default 512 MiB.
+    public var memoryLimit = ByteCount.mebibytes(512)
+    /// Samples older than this are gone; nil keeps them for ever. At least 1 h.
+    public var retention: Duration?
+    public var limits = MetricLimits()
+    public var queries = QueryOptions()
+    /// Whether flush and compaction run by themselves.
+    public var runsInBackground = true
+
+    public init() {}
+
+    /// Everything that is wrong with these options, in the words of the flags; empty when all is well.
+    public func problems() -> [String] { storeOptions(logDirectory: nil).region.problems() + limits.problems() }
+
+    func storeOptions(logDirectory: String?) -> MetricStoreOptions {
+        var options = MetricStoreOptions()
+        options.limits = limits
+        options.region.logDirectory = logDirectory
+        options.region.durability = durability
+        options.region.flushSize = flushSize
+        options.region.flushAge = flushAge
+        options.region.memoryLimit = memoryLimit
+        options.region.retention = retention
+        options.region.runsInBackground = runsInBackground
+        return options
+    }
+}

@@ -1,0 +1,26 @@
+public import Columnar
+public import ObjectStorage
+
+/// The manifest for those who only read: takes no claim and changes nothing.
+public enum ManifestReader {
+    /// The manifest as of now; nil when the store has none.
+    ///
+    /// - Parameter store: begins at `regions/<region>/manifest/`.
+    public static func load(store: any ObjectStore) async throws(ManifestError) -> Manifest? {
+        try await LoadedManifest.load(store)?.manifest
+    }
+}
+
+/// Who holds a region, and how far it has come.
+public struct HeadSummary: Sendable, Equatable {
+    public let claim: ClaimNumber
+    /// The number that the claimant gave when it claimed.
+    public let claimant: UInt64
+    public let version: ManifestVersion
+
+    public init(claim: ClaimNumber, claimant: UInt64, version: ManifestVersion) {
+        self.claim = claim
+        self.claimant = claimant
+        self.version = version
+    }
+}

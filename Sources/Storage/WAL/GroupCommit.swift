@@ -1,0 +1,197 @@
+import Columnar
+import Platform
+
+/// Who waits for which group commit: a state machine, no I/O.
+///
+/// - Records leave in the order in which they came.
+/// - At most one committer works at a time: whoever is told to start it does, and it ends when `nextWork` is nil.
+/// - After `fail` every waiter gets an error, now and later; nothing more leaves.
+/// - A waiter is answered exactly once.
+struct GroupCommit<Waiter> {
+    enum Phase: Equatable {
+        case open, closing, closed
+        case poisoned(String)
+    }
+
+    /// Records of one group commit, encoded; room for the header in front.
+    struct Batch: Equatable {
+        var bytes: Bytes
+        var first: SequenceNumber
+        var last: SequenceNumber
+        var count: UInt32
+        /// Of the records, without header and padding.
+        var length: Int { bytes.count - BatchHeader.size }
+    }
+
+    enum Work: Equatable {
+        /// Take the pending batches, write them, acknowledge them.
+        case write
+        case sync, seal, close
+    }
+
+    enum Chore { case sync, seal }
+
+    private(set) var phase = Phase.open
+    private(set) var isCommitting = false
+    /// Highest number ever in the log, and the highest that was acknowledged.
+    private(set) var lastEnqueued: SequenceNumber?
+    private(set) var acknowledged: SequenceNumber?
+
+    private var pending: [Batch] = []
+    private var waiters: [(sequence: SequenceNumber, waiter: Waiter)] = []
+    private var closers: [Waiter] = []
+    private var wantsSync = false
+    private var wantsSeal = false
+    private var spareBuffer: Bytes = []
+
+    /// Bytes of records: most that one can have, and where a batch of several ends.
+    let recordBytesLimit: Int
+    let batchBytesTarget: Int
+
+    init(last: SequenceNumber?, recordBytesLimit: Int, batchBytesTarget: Int = 8 << 20) {
+        lastEnqueued = last
+        acknowledged = last
+        self.recordBytesLimit = recordBytesLimit
+        self.batchBytesTarget = min(batchBytesTarget, recordBytesLimit)
+    }
+
+    private func refusal() -> WALError? {
+        switch phase {
+        case .open: nil
+        case .closing, .closed: .closed
+        case .poisoned(let reason): .poisoned(reason: reason)
+        }
+    }
+
+    /// - Returns: whether the caller must start the committer.
+    mutating func enqueue(_ record: LogRecord) throws(WALError) -> Bool {
+        if let refusal = refusal() { throw refusal }
+        guard let size = RecordEncoding.size(of: record), size <= recordBytesLimit else {
+            throw .recordTooLarge(
+                bytes: record.entries.reduce(0) { $0 + $1.payload.count }, limit: recordBytesLimit)
+        }
+        if let last = lastEnqueued { precondition(last < record.sequence, "sequence numbers must rise") }
+        lastEnqueued = record.sequence
+        if pending.isEmpty || pending[pending.count - 1].length + size > batchBytesTarget {
+            var buffer = spareBuffer
+            spareBuffer = []
+            buffer.append(contentsOf: repeatElement(0, count: BatchHeader.size))
+            pending.append(Batch(bytes: buffer, first: record.sequence, last: record.sequence, count: 0))
+        }
+        let at = pending.count - 1
+        RecordEncoding.append(record, size: size, to: &pending[at].bytes)
+        pending[at].last = record.sequence
+        pending[at].count += 1
+        return start()
+    }
+
+    /// Background work for the committer. - Returns: whether the caller must start it.
+    mutating func request(_ chore: Chore) -> Bool {
+        guard phase == .open else { return false }
+        switch chore {
+        case .sync: wantsSync = true
+        case .seal: wantsSeal = true
+        }
+        return start()
+    }
+
+    private mutating func start() -> Bool {
+        if isCommitting { return false }
+        isCommitting = true
+        return true
+    }
+
+    /// The answer, or nil when the waiter was taken and is answered later.
+    mutating func wait(for sequence: SequenceNumber, _ waiter: Waiter) -> Result<Void, WALError>? {
+        if let acknowledged, sequence <= acknowledged { return .success(()) }
+        switch phase {
+        case .open: break
+        case .closing: if lastEnqueued.map({ $0 < sequence }) ?? true { return .failure(.closed) }
+        case .closed: return .failure(.closed)
+        case .poisoned(let reason): return .failure(.poisoned(reason: reason))
+        }
+        waiters.append((sequence, waiter))
+        return nil
+    }
+
+    /// The answer, or nil when the waiter was taken; then `mustStart` says whether to start the committer.
+    mutating func close(_ waiter: Waiter) -> (answer: Result<Void, WALError>?, mustStart: Bool) {
+        switch phase {
+        case .closed: return (.success(()), false)
+        case .poisoned(let reason): return (.failure(.poisoned(reason: reason)), false)
+        case .open, .closing:
+            phase = .closing
+            closers.append(waiter)
+            return (nil, start())
+        }
+    }
+
+    /// What the committer does next; nil ends it.
+    mutating func nextWork() -> Work? {
+        precondition(isCommitting)
+        switch phase {
+        case .poisoned, .closed: break
+        case .open, .closing:
+            if !pending.isEmpty { return .write }
+            if wantsSync {
+                wantsSync = false
+                return .sync
+            }
+            if wantsSeal {
+                wantsSeal = false
+                return .seal
+            }
+            if phase == .closing { return .close }
+        }
+        isCommitting = false
+        return nil
+    }
+
+    /// The batches to write, in order. Nobody else holds their bytes: they can be patched in place.
+    mutating func takePending() -> [Batch] {
+        defer { pending = [] }
+        return pending
+    }
+
+    /// Keeps a buffer for the next batch.
+    mutating func recycle(_ buffer: inout Bytes) {
+        guard buffer.capacity > spareBuffer.capacity, buffer.capacity <= 4 << 20 else { return }
+        buffer.removeAll(keepingCapacity: true)
+        swap(&buffer, &spareBuffer)
+    }
+
+    /// Everything up to `sequence` is as durable as promised. - Returns: whom to answer with success.
+    mutating func acknowledge(_ sequence: SequenceNumber) -> [Waiter] {
+        acknowledged = max(acknowledged ?? sequence, sequence)
+        var ready: [Waiter] = []
+        ready.reserveCapacity(waiters.count)
+        waiters.removeAll { waiting in
+            guard waiting.sequence <= sequence else { return false }
+            ready.append(waiting.waiter)
+            return true
+        }
+        return ready
+    }
+
+    /// - Returns: whom to answer with `.poisoned(reason:)`.
+    mutating func fail(_ reason: String) -> [Waiter] {
+        phase = .poisoned(reason)
+        pending = []
+        defer {
+            waiters = []
+            closers = []
+        }
+        return waiters.map(\.waiter) + closers
+    }
+
+    /// - Returns: closers, to be answered with success, and waiters for what never came, with `.closed`.
+    mutating func finishClosing() -> (closers: [Waiter], late: [Waiter]) {
+        precondition(phase == .closing && pending.isEmpty)
+        phase = .closed
+        defer {
+            waiters = []
+            closers = []
+        }
+        return (closers, waiters.map(\.waiter))
+    }
+}

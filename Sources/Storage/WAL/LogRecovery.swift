@@ -1,0 +1,346 @@
+import Columnar
+import Platform
+
+/// What the log keeps in mind of a log segment.
+struct LogSegmentInfo: Equatable, Sendable {
+    var number: LogSegmentNumber
+    /// Of the records that count; nil without any.
+    var first: SequenceNumber?
+    var last: SequenceNumber?
+    /// Where the batches that count end.
+    var end: UInt64
+
+    mutating func cover(_ sequences: ClosedRange<SequenceNumber>) {
+        first = min(first ?? sequences.lowerBound, sequences.lowerBound)
+        last = max(last ?? sequences.upperBound, sequences.upperBound)
+    }
+}
+
+/// What opening a log found and did.
+public struct LogRecoveryReport: Sendable, Equatable {
+    /// Bytes of torn tails, and the files that keep them.
+    public var tornBytes: UInt64 = 0
+    public var quarantined: [String] = []
+    /// Records past the last known sync: written again to a new log segment.
+    public var rewrittenRecords: UInt64 = 0
+    /// Names in the directory that are not ours.
+    public var foreignNames: [String] = []
+    /// Why the log cannot be written, when it cannot; it can be read.
+    public var refusal: String?
+    public init() {}
+}
+
+/// From a directory to a log that can be written. Blocks.
+///
+/// 1. Sync log segments and directory: what is read from here on is on disk (R6).
+/// 2. Scan every log segment and judge the whole (`TailVerdict`). Damage ends here: nothing was changed.
+/// 3. Copy torn bytes to quarantine, sync, cut them off, sync.
+/// 4. Go on in the last log segment when it is sealed and has room. Else in a new one, into which every record past the
+///    last known sync is written first: a page cache that lied once is not trusted again. Then its old copy is cut off.
+///
+/// Each step may be interrupted and begun again. A copy and its original are told apart by their sequence numbers:
+/// a record not above the last one seen is a repetition.
+struct LogRecovery {
+    let directory: LogDirectory
+    let region: String
+    let options: WALOptions
+    /// Changes nothing and syncs nothing; the log cannot be written.
+    var readOnly = false
+
+    struct Outcome {
+        var segments: [LogSegmentInfo] = []
+        /// nil: the log cannot be written, as `report.refusal` says.
+        var appender: SegmentAppender?
+        /// Made before, not used yet; its number follows the active one's.
+        var spare: SegmentFile?
+        var last: SequenceNumber?
+        var report = LogRecoveryReport()
+    }
+
+    /// A log segment as step 2 leaves it.
+    private struct Examined {
+        var info: LogSegmentInfo
+        var handle: any FileHandle
+        var finding: SegmentFinding
+        /// Known synced up to here.
+        var settledEnd: UInt64
+        var settled: LogSegmentInfo
+        /// Batches with records past it.
+        var doubtful: [BatchPlace] = []
+        var lastKnown: SequenceNumber?
+    }
+
+    /// A batch with records that no later one knows synced.
+    private typealias Doubtful = (number: LogSegmentNumber, handle: any FileHandle, place: BatchPlace)
+
+    func run() throws -> Outcome {
+        if !readOnly { try directory.fileSystem.createDirectory(directory.path) }
+        let contents = try directory.contents()
+        let examined = try examine(contents.segments)
+        var outcome = Outcome()
+        outcome.report.foreignNames = contents.foreign
+        switch TailVerdict.of(examined.map(\.finding)) {
+        case .damaged(let place, let found): throw damage(at: place, found)
+        case .usable(let usable):
+            try checkOrder(examined)
+            outcome.last = examined.compactMap(\.lastKnown).max()
+            outcome.segments = examined.map(\.info)
+            for torn in usable.torn { outcome.report.tornBytes += UInt64(torn.range.count) }
+            if readOnly {
+                outcome.report.refusal = "the log was opened for reading only"
+                return outcome
+            }
+            do {
+                try repair(usable, examined, contents, &outcome)
+            } catch let error as FileSystemError where error.kind == .full {
+                // A full disk must not keep anyone from reading: flushing what is in the log is what frees it (R9).
+                outcome.segments = examined.map(\.info)
+                outcome.appender = nil
+                outcome.report.refusal = "\(error)"
+            }
+            return outcome
+        }
+    }
+
+    func damage(at place: LogPosition, _ found: String) -> WALError {
+        let path = directory.path(of: place.segment)
+        return .damaged(
+            DamagedFile(
+                path: path, offset: place.offset, found: found,
+                remedy: "`varve wal salvage --data \(options.dataDirectory)` keeps what is good."
+            ).description)
+    }
+
+    // MARK: Step 1 and 2
+
+    private func examine(_ numbers: [LogSegmentNumber]) throws -> [Examined] {
+        var handles: [any FileHandle] = []
+        for number in numbers {
+            let handle = try directory.fileSystem.open(directory.path(of: number), readOnly ? .read : .update)
+            if !readOnly { try handle.sync() }
+            handles.append(handle)
+        }
+        if !readOnly { try directory.fileSystem.syncDirectory(directory.path) }
+        var examined: [Examined] = []
+        var chain: [BatchPlace] = []  // of the log segment before
+        for (number, handle) in zip(numbers, handles) {
+            let scan = try SegmentScan.read(handle, number: number)
+            try checkHeader(scan.header, of: number)
+            let finding = SegmentFinding(scan)
+            if let before = examined.indices.last { settle(&examined[before], chain, knownBy: finding) }
+            var next = Examined(
+                info: LogSegmentInfo(number: number, end: scan.chainEnd), handle: handle, finding: finding,
+                settledEnd: 0, settled: LogSegmentInfo(number: number, end: 0))
+            for batch in scan.chain {
+                if let sequences = batch.sequences {
+                    if let last = next.info.last, sequences.lowerBound <= last {
+                        throw damage(at: LogPosition(number, batch.offset), "sequence numbers that go back")
+                    }
+                    next.info.cover(sequences)
+                }
+                next.lastKnown = [next.lastKnown, batch.lastKnown].compactMap { $0 }.max()
+            }
+            examined.append(next)
+            chain = scan.chain
+        }
+        if let last = examined.indices.last { settle(&examined[last], chain, knownBy: nil) }
+        return examined
+    }
+
+    /// Parts what is known synced from what is not. Only the log segment itself and the one after it know.
+    private func settle(_ examined: inout Examined, _ chain: [BatchPlace], knownBy next: SegmentFinding?) {
+        let number = examined.info.number
+        let known = max(examined.finding.synced[number] ?? 0, next?.synced[number] ?? 0)
+        examined.settledEnd = min(max(known, UInt64(LogSegmentHeader.size)), examined.info.end)
+        examined.settled.end = examined.settledEnd
+        for batch in chain {
+            guard let sequences = batch.sequences else { continue }
+            if batch.offset < examined.settledEnd {
+                examined.settled.cover(sequences)
+            } else {
+                examined.doubtful.append(batch)
+            }
+        }
+    }
+
+    private func checkHeader(_ header: LogSegmentHeader.Reading, of number: LogSegmentNumber) throws {
+        let path = directory.path(of: number)
+        switch header {
+        case .empty, .bad: break  // judged with the rest
+        case .newerVersion(let version):
+            throw WALError.foreign(
+                "\(path) has format version \(version); this Varve reads version \(LogSegmentHeader.version): use a newer one")
+        case .valid(let header):
+            guard header.number == number else {
+                throw WALError.foreign("\(path) is log segment \(header.number) under another's name; move it away")
+            }
+            guard header.region.utf8.elementsEqual(region.utf8) else {
+                throw WALError.foreign(
+                    "\(path) belongs to region \"\(header.region)\", not to \"\(region)\"; move it away")
+            }
+        }
+    }
+
+    /// Records may repeat what was doubtful before, never what was settled.
+    private func checkOrder(_ examined: [Examined]) throws {
+        var settled: SequenceNumber?
+        for segment in examined {
+            if let first = segment.info.first, let settled, first <= settled {
+                throw damage(
+                    at: LogPosition(segment.info.number, UInt64(LogSegmentHeader.size)), "sequence numbers that go back")
+            }
+            settled = [settled, segment.settled.last].compactMap { $0 }.max()
+        }
+    }
+
+    // MARK: Steps 3 and 4
+
+    private func repair(
+        _ usable: TailVerdict.Usable, _ examined: [Examined], _ contents: LogDirectory.Contents, _ outcome: inout Outcome
+    ) throws {
+        let fileSystem = directory.fileSystem
+        for name in contents.unfinished { try fileSystem.remove(directory.path(of: name)) }
+        for torn in usable.torn {
+            guard let segment = examined.first(where: { $0.info.number == torn.segment }) else { continue }
+            outcome.report.quarantined.append(try quarantine(torn, segment.handle))
+        }
+        for torn in usable.torn {
+            guard let segment = examined.first(where: { $0.info.number == torn.segment }) else { continue }
+            try segment.handle.truncate(to: torn.range.lowerBound)
+            try segment.handle.sync()
+        }
+        var spare = try removeUnused(usable, examined)
+        outcome.segments = examined.map(\.info).filter { info in !usable.unused.contains(info.number) }
+
+        guard let lastNumber = usable.last, let last = examined.first(where: { $0.info.number == lastNumber }) else {
+            let active = try spare ?? makeSegment(after: nil, bytes: 0)
+            outcome.appender = SegmentAppender(
+                active, offset: UInt64(LogSegmentHeader.size), synced: .start, lastSequence: nil)
+            outcome.segments = [LogSegmentInfo(number: active.number, end: UInt64(LogSegmentHeader.size))]
+            return
+        }
+        let kept = examined.filter { $0.info.number <= lastNumber }
+        let doubtful: [Doubtful] = kept.flatMap { segment in segment.doubtful.map { (segment.info.number, segment.handle, $0) } }
+        let isTorn = usable.torn.contains { $0.segment == lastNumber }
+        if doubtful.isEmpty, !isTorn, last.finding.fileSize - last.info.end >= 8 << 10 {
+            outcome.appender = try resume(last, outcome.last)
+            outcome.spare = spare
+            return
+        }
+        let bytes = doubtful.reduce(UInt64(BatchHeader.size)) { $0 + ($1.2.end - $1.2.offset) }
+        if let found = spare, found.size < bytes + UInt64(LogSegmentHeader.size) {
+            try fileSystem.remove(directory.path(of: found.number))
+            try fileSystem.syncDirectory(directory.path)
+            spare = nil
+        }
+        let active = try spare ?? makeSegment(after: lastNumber, bytes: bytes)
+        try rewrite(doubtful, into: active, after: LogPosition(lastNumber, last.settledEnd), &outcome)
+        for (index, segment) in kept.enumerated() {
+            // Also gives back the zeros that were never written over.
+            guard segment.finding.fileSize > segment.settledEnd else { continue }
+            try segment.handle.truncate(to: segment.settledEnd)
+            try segment.handle.sync()
+            outcome.segments[index] = segment.settled
+        }
+    }
+
+    /// Removes log segments after the last one in use, the youngest first; keeps one that can be used as it is.
+    private func removeUnused(_ usable: TailVerdict.Usable, _ examined: [Examined]) throws -> SegmentFile? {
+        for number in usable.unused.reversed() {
+            guard let segment = examined.first(where: { $0.info.number == number }) else { continue }
+            let isNext = usable.last.map { $0.next == number } ?? (usable.unused.first == number)
+            if isNext, segment.finding.hasHeader, segment.finding.dirtyEnd == segment.finding.chainEnd,
+                segment.finding.fileSize >= min(options.firstSegmentSize, 8 << 10)
+            {
+                return SegmentFile(number: number, handle: segment.handle, size: segment.finding.fileSize)
+            }
+            try directory.fileSystem.remove(directory.path(of: number))
+            try directory.fileSystem.syncDirectory(directory.path)
+        }
+        return nil
+    }
+
+    private func makeSegment(after number: LogSegmentNumber?, bytes: UInt64) throws -> SegmentFile {
+        let next = number?.next ?? LogSegmentNumber(1)
+        guard next.rawValue <= UInt64(UInt32.max) else { throw WALError.io("the numbers of log segments are spent") }
+        let size = max(options.firstSegmentSize, bytes + UInt64(LogSegmentHeader.size) + 8 << 10)
+        return try SegmentFile.make(next, region: region, size: size, in: directory)
+    }
+
+    /// Goes on at the end of a sealed log segment. Seals past the known sync are written once more, so that they are.
+    private func resume(_ last: Examined, _ sequence: SequenceNumber?) throws -> SegmentAppender {
+        if last.info.end > last.settledEnd {
+            let seals = try last.handle.read(
+                at: last.settledEnd, count: Int(last.info.end - last.settledEnd))
+            try last.handle.write(seals, at: last.settledEnd)
+            try last.handle.sync()
+        }
+        let file = SegmentFile(number: last.info.number, handle: last.handle, size: last.finding.fileSize)
+        return SegmentAppender(
+            file, offset: last.info.end, synced: LogPosition(last.info.number, last.info.end), lastSequence: sequence)
+    }
+
+    /// Copies doubtful batches into a new log segment, or seals it: its first batch says where its predecessor ends.
+    private func rewrite(
+        _ doubtful: [Doubtful], into active: SegmentFile, after synced: LogPosition,
+        _ outcome: inout Outcome
+    ) throws {
+        var appender = SegmentAppender(
+            active, offset: UInt64(LogSegmentHeader.size), synced: synced, lastSequence: outcome.last)
+        var info = LogSegmentInfo(number: active.number, end: 0)
+        var copied: SequenceNumber?
+        for (number, handle, place) in doubtful {
+            guard let sequences = place.sequences else { continue }
+            if let copied, sequences.upperBound <= copied { continue }
+            var window = SegmentWindow(handle, size: place.end)
+            guard case .batch(place) = try SegmentScan.step(&window, at: LogPosition(number, place.offset)),
+                let start = try window.load(place.offset, place.end - place.offset)
+            else { throw WALError.io("\(handle.path) reads differently each time, at byte \(place.offset)") }
+            var bytes = Bytes(window.bytes[start..<start + BatchHeader.size + Int(place.length)])
+            try appender.write(&bytes, first: sequences.lowerBound, last: sequences.upperBound, count: place.count)
+            info.cover(sequences)
+            copied = sequences.upperBound
+            outcome.report.rewrittenRecords += UInt64(place.count)
+        }
+        if copied == nil { try appender.seal() }
+        try appender.sync()
+        info.end = appender.offset
+        outcome.segments.append(info)
+        outcome.appender = appender
+    }
+
+    private func quarantine(_ torn: TailVerdict.Torn, _ handle: any FileHandle) throws -> String {
+        let fileSystem = directory.fileSystem
+        let folder = options.quarantine ?? directory.path(of: "quarantine")
+        try fileSystem.createDirectory(folder)
+        let plain = String(decoding: region.utf8.map { isPlain($0) ? $0 : 0x5f }, as: UTF8.self)
+        let name = "\(folder)/\(plain)-\(LogDirectory.name(of: torn.segment))-\(torn.range.lowerBound)"
+        for attempt in 0..<10_000 {
+            let path = attempt == 0 ? name : "\(name).\(attempt)"
+            if try fileSystem.status(of: path) != nil { continue }
+            do {
+                let copy = try fileSystem.open(path, .createNew)
+                var offset = torn.range.lowerBound
+                while offset < torn.range.upperBound {
+                    let count = Int(min(torn.range.upperBound - offset, SegmentWindow.pieceSize))
+                    try copy.write(handle.read(at: offset, count: count), at: offset - torn.range.lowerBound)
+                    offset += UInt64(count)
+                }
+                try copy.sync()
+                try fileSystem.syncDirectory(folder)
+            } catch {
+                try? fileSystem.remove(path)  // half a copy is no copy
+                throw error
+            }
+            return path
+        }
+        throw WALError.io("\(folder) holds 10,000 copies of one torn tail; look at them and move them away")
+    }
+
+    private func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x5f: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,131 @@
+import Columnar
+import Platform
+import Testing
+
+@testable import WAL
+
+@Suite struct AppendAndReplayTests {
+    @Test func whatWasAppendedComesBackInOrder() async throws {
+        let world = LogWorld()
+        let log = try await world.open()
+        #expect(log.lastSequence == nil)
+        let records = (1...20).map { record(UInt64($0) * 3, bytes: $0 * 7, table: UInt16($0)) }
+        for record in records { try await log.append(record) }
+        #expect(try await log.contents() == records)
+        #expect(try await log.contents(after: 30) == Array(records[10...]))
+        #expect(try await log.contents(after: 31) == Array(records[10...]))
+        #expect(try await log.contents(after: 60).isEmpty)
+        #expect(log.lastSequence == SequenceNumber(60))
+        try await log.close()
+
+        let again = try await world.open()
+        #expect(try await again.contents() == records)
+        #expect(again.lastSequence == SequenceNumber(60))
+        #expect(again.recovery == LogRecoveryReport())
+        try await again.close()
+    }
+
+    @Test func aFreshLogIsEmptyAndStaysSoOverManyOpens() async throws {
+        let world = LogWorld()
+        for _ in 0..<5 {
+            let log = try await world.open()
+            #expect(log.lastSequence == nil)
+            #expect(try await log.contents().isEmpty)
+            try await log.close()
+        }
+        #expect(world.segmentPaths == [world.path(1)])
+    }
+
+    @Test func openingAndClosingManyTimesMakesNoFiles() async throws {
+        let world = LogWorld()
+        for sequence in 1...30 {
+            let log = try await world.open()
+            try await log.append(record(UInt64(sequence)))
+            try await log.close()
+        }
+        #expect(world.segmentPaths == [world.path(1)])
+        #expect(try await world.open().sequences == Array(1...30))
+    }
+
+    @Test func aLogGoesOnOverManySegments() async throws {
+        let world = LogWorld(segmentSize: 16 << 10)
+        var log = try await world.open()
+        let records = (1...100).map { record(UInt64($0), bytes: 1_500) }
+        for (index, record) in records.enumerated() {
+            try await log.append(record)
+            if index == 50 {
+                try await log.close()
+                log = try await world.open()
+            }
+        }
+        #expect(log.statistics.segments > 10)
+        #expect(try await log.contents() == records)
+        try await log.close()
+        let again = try await world.open()
+        #expect(try await again.contents() == records)
+        try await again.close()
+    }
+
+    @Test func batchesOfReplayAreBounded() async throws {
+        let world = LogWorld()
+        let log = try await world.open()
+        for sequence in 1...40 { try log.enqueue(record(UInt64(sequence), bytes: 500)) }
+        try await log.waitUntilDurable(SequenceNumber(40))
+        let all = Collected()
+        try await log.replay(after: .zero, batchBytes: 1_000) { batch in
+            #expect(batch.count <= 2)
+            all.add(batch)
+        }
+        #expect(all.records.count == 40 && all.batches == 20)
+    }
+
+    @Test func aRecordLargerThanASegmentIsRefusedAndHarmless() async throws {
+        let world = LogWorld(segmentSize: 16 << 10)
+        let log = try await world.open()
+        let limit = world.options.recordBytesLimit
+        #expect(throws: WALError.recordTooLarge(bytes: limit, limit: limit)) { try log.enqueue(record(1, bytes: limit)) }
+        try await log.append(record(2, bytes: limit - 24))  // 16 of the record, 8 of its entry
+        try await log.append(record(3))
+        #expect(try await log.sequences == [2, 3])
+    }
+
+    @Test func aRecordLargerThanTheFirstSegmentGoesIntoTheNext() async throws {
+        let world = LogWorld(segmentSize: 8 << 20)  // the first one has 4 MiB
+        let log = try await world.open()
+        let large = record(1, bytes: 5 << 20)
+        try await log.append(large)
+        try await log.append(record(2))
+        #expect(try await log.contents() == [large, record(2)])
+        try await log.close()
+        let again = try await world.open()
+        #expect(try await again.contents() == [large, record(2)])
+    }
+
+    @Test func afterCloseNothingIsAccepted() async throws {
+        let log = try await LogWorld().open()
+        try log.enqueue(record(1))
+        try await log.close()
+        try await log.waitUntilDurable(SequenceNumber(1))
+        #expect(throws: WALError.closed) { try log.enqueue(record(2)) }
+        await #expect(throws: WALError.closed) { try await log.waitUntilDurable(SequenceNumber(2)) }
+        await #expect(throws: WALError.closed) { try await log.release(upTo: SequenceNumber(1)) }
+        try await log.close()
+    }
+
+    @Test func manyWritersShareCommits() async throws {
+        let world = LogWorld(segmentSize: 1 << 20)
+        let log = try await world.open()
+        let order = Ordered(log)
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<16 {
+                group.addTask { for _ in 0..<50 { await order.appendNext() } }
+            }
+        }
+        #expect(order.failures == 0)
+        #expect(try await log.sequences == Array(1...800))
+        #expect(log.statistics.records == 800)
+        #expect(log.statistics.commits <= 800)
+        try await log.close()
+        #expect(try await world.open().sequences == Array(1...800))
+    }
+}
