@@ -100,7 +100,9 @@ import Testing
         } catch let error as ParquetError {
             #expect(error.kind == .damaged)
             #expect(error.column == "double" && error.page == 1 && error.offset == UInt64(page.offset))
-            #expect(error.description.hasPrefix("objects/7.parquet, column double, page 1, byte \(page.offset) is damaged: CRC"))
+            #expect(
+                error.description.hasPrefix(
+                    "objects/7.parquet, column double, page 1, byte \(page.offset) is damaged: CRC"))
         }
     }
 }
