@@ -13,6 +13,8 @@ struct APIError: Error, Equatable, Sendable {
         case notAcceptable = "not_acceptable"
         case `internal`
         case unavailable
+        /// Not Prometheus's: switched off by configuration.
+        case forbidden
         /// Not Prometheus's: a body over the bound.
         case tooLarge = "too_large"
         /// Not Prometheus's: a method that the path does not take.
@@ -24,6 +26,7 @@ struct APIError: Error, Equatable, Sendable {
             case .execution: 422
             case .timeout: 503
             case .canceled: 499
+            case .forbidden: 403
             case .notFound: 404
             case .notAcceptable: 406
             case .internal, .unavailable: 500

@@ -74,6 +74,10 @@ struct QueryAnswerPieces: AnswerPieces {
         while element < series.count {
             let run = series[element]
             if sample == 0 {
+                if text.bytes.count >= Self.pieceSize {
+                    position = (element, 0)
+                    return false
+                }
                 if element > 0 { text.append(",") }
                 text.append(#"{"metric":"#)
                 text.append(run.labels)
