@@ -74,14 +74,18 @@ import Testing
         #expect(try outcome(nested("sum(", depth - 1, ")")).hasPrefix("parsed"))
         #expect(try outcome(nested("-", depth, "")).hasPrefix("parsed"))
         #expect(try outcome(nested("-", depth + 1, "")).contains("nested more than"))
-        #expect(try outcome(nested("abs(-(1 + ", (depth - 1) / 3, "))")).hasPrefix("parsed"))
+        #expect(try outcome(nested("abs(-(1 + ", depth / 4, "))")).hasPrefix("parsed"))
     }
 
     @Test func longChainsAreTakenUpToTheBound() throws {
-        let most = QueryOptions().maximumDepth * 8
+        // The first operator's right side is a level, eight further operators are one.
+        let most = (QueryOptions().maximumDepth - 1) * 8 + 1
         #expect(try outcome("a" + String(repeating: " or a", count: most)).hasPrefix("parsed"))
         #expect(try outcome("a" + String(repeating: " or a", count: most + 1)).contains("nested more than"))
-        #expect(try outcome("2" + String(repeating: "^2", count: most)).hasPrefix("parsed"))
+        #expect(try outcome("2" + String(repeating: "^2", count: 100)).hasPrefix("parsed"))
+        #expect(try outcome("2" + String(repeating: "^2", count: 200)).contains("nested more than"))
+        #expect(try outcome("a[1" + String(repeating: "+1", count: 32) + "]").hasPrefix("parsed"))
+        #expect(try outcome("a[1" + String(repeating: "+1", count: 33) + "]").contains("operators"))
     }
 
     @Test func tokensAreBounded() throws {

@@ -17,7 +17,7 @@ enum DurationFunction: String {
 /// Lengths of time: a literal, or arithmetic over literals, `step()`, `range()`, `min_of`, `max_of`.
 ///
 /// - Plain numbers are seconds.
-/// - Depth counts like that of expressions; one duration has at most `maximumDepth` operators.
+/// - Nesting, and operators in a row, are bounded by `maximumDurationDepth`.
 extension ExpressionReader {
     /// A duration and, while it is a constant, its exact value: `1.5*0.0005` has steps that milliseconds cannot show.
     private struct Length {
@@ -73,7 +73,7 @@ extension ExpressionReader {
 
     /// Precedence climbing; `minimum` is the weakest operator that may be taken.
     private mutating func arithmetic(_ minimum: Int) throws(Lexer.Failure) -> Length {
-        try descend()
+        try descendIntoDuration()
         var left: Length
         if current.kind == .add || current.kind == .subtract {
             let sign = current
@@ -89,14 +89,16 @@ extension ExpressionReader {
         var operators = 0
         while let (operation, precedence) = Self.durationOperator(current.kind), precedence >= minimum {
             operators += 1
-            guard operators <= options.maximumDepth else { throw tooDeep(current.start) }
+            guard operators <= maximumDurationDepth else {
+                throw Lexer.Failure(current.start, "duration has more than \(maximumDurationDepth) operators")
+            }
             let at = current.start
             try advance()
             guard beginsDuration else { throw unexpected() }
             let right = try arithmetic(operation == .power ? precedence : precedence + 1)
             left = try combined(left, operation, right, at: at)
         }
-        ascend()
+        ascendFromDuration()
         return left
     }
 

@@ -1,36 +1,156 @@
-/// What stands between operators: literals, selectors, calls, parentheses, each with its modifiers.
-extension ExpressionReader {
-    mutating func operand() throws(Lexer.Failure) -> Parsed {
-        var parsed = try primary()
-        while try modifier(&parsed) {}
-        return parsed
+/// One open bracket: what stands before the word that is read now.
+struct Frame {
+    enum Opening {
+        /// The query itself.
+        case query
+        /// `(` at this byte.
+        case parenthesis(Int)
+        /// `name(`.
+        case call(Token)
+        /// `sum by (a) (`, or `sum(` whose `by` may still follow.
+        case aggregation(Aggregation)
     }
 
-    private mutating func primary() throws(Lexer.Failure) -> Parsed {
+    struct Aggregation {
+        var name: Token
+        var grouping: [String] = []
+        var isWithout = false
+        var hasModifier = false
+    }
+
+    let opening: Opening
+    var arguments: [Parsed] = []
+    var operands: [Parsed] = []
+    var waiting: [ExpressionReader.Pending] = []
+}
+
+/// Expressions: operands, operators and brackets, with a stack of frames instead of recursion, so that the depth of a
+/// query costs no thread's stack.
+extension ExpressionReader {
+    /// What `operand()` found.
+    private enum Operand {
+        case whole(Parsed)
+        case opened(Frame)
+    }
+
+    mutating func expression() throws(Lexer.Failure) -> Parsed {
+        var frames: [Frame] = []
+        var frame = Frame(opening: .query)
+        while true {
+            while current.kind == .add || current.kind == .subtract {
+                frame.waiting.append(.sign(isNegation: current.kind == .subtract, offset: current.start))
+                try advance()
+            }
+            var parsed: Parsed
+            switch try operand() {
+            case .opened(let inner):
+                frames.append(frame)
+                guard frames.count < options.maximumDepth else { throw tooDeep(current.start) }
+                frame = inner
+                continue
+            case .whole(let whole): parsed = whole
+            }
+            // An operand is complete: modifiers, then an operator or the end of the bracket, which completes another.
+            completion: while true {
+                while try modifier(&parsed) {}
+                frame.operands.append(parsed)
+                let operation = current.kind.binaryOperator
+                try settle(&frame, before: operation)
+                if let operation {
+                    frame.waiting.append(.binary(try binaryModifiers(operation)))
+                    break completion
+                }
+                let whole = frame.operands.removeLast()  // everything is settled: one is left
+                guard let outer = frames.last else { return whole }
+                guard let closed = try close(&frame, with: whole) else { break completion }
+                frames.removeLast()
+                frame = outer
+                parsed = closed
+            }
+        }
+    }
+
+    /// At the end of an expression inside a bracket: what the closed bracket yields; nil after a comma.
+    private mutating func close(_ frame: inout Frame, with last: Parsed) throws(Lexer.Failure) -> Parsed? {
+        if case .parenthesis(let start) = frame.opening {
+            let end = try expect(.rightParenthesis).end
+            return try node(
+                .parenthesized(last.expression, SourceRange(start, end)), last.type,
+                height: last.height + Self.heightPerLevel)
+        }
+        frame.arguments.append(last)
+        if current.kind == .comma {
+            let comma = current.start
+            try advance()
+            guard current.kind != .rightParenthesis else {
+                throw Lexer.Failure(comma, "trailing commas not allowed in function call args")
+            }
+            return nil
+        }
+        _ = try expect(.rightParenthesis)
+        return try finished(frame)
+    }
+
+    private mutating func finished(_ frame: Frame) throws(Lexer.Failure) -> Parsed {
+        switch frame.opening {
+        case .call(let name): try call(name, frame.arguments)
+        case .aggregation(let aggregation): try self.aggregation(aggregation, frame.arguments)
+        case .query, .parenthesis: frame.arguments[0]  // never: these take no list
+        }
+    }
+
+    private mutating func operand() throws(Lexer.Failure) -> Operand {
         let token = current
         switch token.kind {
-        case .number, .duration: return try numberLiteral()
-        case .string: return try stringLiteral()
-        case .leftBrace: return try selector(name: nil)
-        case .leftParenthesis: return try parentheses()
+        case .number, .duration: return .whole(try numberLiteral())
+        case .string: return .whole(try stringLiteral())
+        case .leftBrace: return .whole(try selector(name: nil))
+        case .leftParenthesis:
+            try advance()
+            return .opened(Frame(opening: .parenthesis(token.start)))
         case .identifier, .start, .end, .step, .range:
             try advance()
-            if current.kind == .leftParenthesis { return try call(token) }
-            return try selector(name: token)
+            if current.kind == .leftParenthesis { return try opened(.call(token)) }
+            return .whole(try selector(name: token))
         case .aggregator:
             try advance()
             switch current.kind {
-            case .leftParenthesis, .by, .without: return try aggregation(token)
+            case .leftParenthesis, .by, .without: return try openedAggregation(token)
             case .identifier, .metricIdentifier, .number, .duration, .string, .aggregator, .on, .ignoring, .groupLeft,
                 .groupRight, .bool, .start, .end, .step, .range:
                 throw unexpected(in: "aggregation")
-            default: return try selector(name: token)
+            default: return .whole(try selector(name: token))
             }
         default:
             guard token.kind.namesMetric else { throw unexpected() }
             try advance()
-            return try selector(name: token)
+            return .whole(try selector(name: token))
         }
+    }
+
+    /// At `(`: a list with arguments is opened, one without is complete.
+    private mutating func opened(_ opening: Frame.Opening) throws(Lexer.Failure) -> Operand {
+        _ = try expect(.leftParenthesis)
+        let frame = Frame(opening: opening)
+        guard current.kind == .rightParenthesis else { return .opened(frame) }
+        try advance()
+        return .whole(try finished(frame))
+    }
+
+    private mutating func openedAggregation(_ name: Token) throws(Lexer.Failure) -> Operand {
+        var aggregation = Frame.Aggregation(name: name)
+        try aggregationModifier(&aggregation)
+        guard current.kind == .leftParenthesis else { throw unexpected(in: "aggregation") }
+        return try opened(.aggregation(aggregation))
+    }
+
+    /// `by (…)` or `without (…)`, when one stands here.
+    private mutating func aggregationModifier(_ aggregation: inout Frame.Aggregation) throws(Lexer.Failure) {
+        guard !aggregation.hasModifier, current.kind == .by || current.kind == .without else { return }
+        aggregation.hasModifier = true
+        aggregation.isWithout = current.kind == .without
+        try advance()
+        aggregation.grouping = try groupingLabels()
     }
 
     private mutating func numberLiteral() throws(Lexer.Failure) -> Parsed {
@@ -44,47 +164,17 @@ extension ExpressionReader {
     private mutating func stringLiteral() throws(Lexer.Failure) -> Parsed {
         let token = current
         try advance()
-        let value = QuotedText.unquoted(lexer.bytes[token.start..<token.end])
+        let value = try unquoted(token)
         return Parsed(expression: .string(value, SourceRange(token.start, token.end)), type: .string, height: 0)
     }
 
-    private mutating func parentheses() throws(Lexer.Failure) -> Parsed {
-        let start = current.start
-        try advance()
-        let inner = try expression()
-        let end = try expect(.rightParenthesis).end
-        return try node(
-            .parenthesized(inner.expression, SourceRange(start, end)), inner.type,
-            height: inner.height + Self.heightPerLevel)
-    }
-
     // MARK: - Calls
-
-    /// `(a, b, …)`.
-    private mutating func arguments() throws(Lexer.Failure) -> [Parsed] {
-        _ = try expect(.leftParenthesis)
-        var arguments: [Parsed] = []
-        if current.kind != .rightParenthesis {
-            while true {
-                arguments.append(try expression())
-                guard current.kind == .comma else { break }
-                let comma = current.start
-                try advance()
-                if current.kind == .rightParenthesis {
-                    throw Lexer.Failure(comma, "trailing commas not allowed in function call args")
-                }
-            }
-        }
-        _ = try expect(.rightParenthesis)
-        return arguments
-    }
 
     private func height(above children: [Parsed]) -> Int {
         (children.lazy.map(\.height).max() ?? 0) + Self.heightPerLevel
     }
 
-    private mutating func call(_ name: Token) throws(Lexer.Failure) -> Parsed {
-        let arguments = try arguments()
+    private mutating func call(_ name: Token, _ arguments: [Parsed]) throws(Lexer.Failure) -> Parsed {
         let text = name.kind == .identifier ? text(name) : lexer.lowercased(name)
         guard let signature = FunctionSignature.table[text] else {
             throw Lexer.Failure(name.start, "unknown function with name \(QuotedText.quoted(text))")
@@ -140,24 +230,13 @@ extension ExpressionReader {
 
     static let emptySelector = "vector selector must contain at least one non-empty matcher"
 
-    private mutating func aggregation(_ name: Token) throws(Lexer.Failure) -> Parsed {
+    private mutating func aggregation(
+        _ aggregation: Frame.Aggregation, _ arguments: [Parsed]
+    ) throws(Lexer.Failure) -> Parsed {
+        var aggregation = aggregation
+        try aggregationModifier(&aggregation)
+        let name = aggregation.name
         guard let operation = AggregateOperator(rawValue: lexer.lowercased(name)) else { throw unexpected() }
-        var grouping: [String] = []
-        var isWithout = false
-        var hasModifier = false
-        if current.kind != .leftParenthesis {
-            hasModifier = true
-            isWithout = current.kind == .without
-            try advance()
-            grouping = try groupingLabels()
-            guard current.kind == .leftParenthesis else { throw unexpected(in: "aggregation") }
-        }
-        let arguments = try arguments()
-        if !hasModifier, current.kind == .by || current.kind == .without {
-            isWithout = current.kind == .without
-            try advance()
-            grouping = try groupingLabels()
-        }
         let range = SourceRange(name.start, lastClosing)
         guard !arguments.isEmpty else {
             throw Lexer.Failure(name.start, "no arguments for aggregate expression provided")
@@ -182,8 +261,8 @@ extension ExpressionReader {
         }
         let expression = AggregateExpression(
             operation: operation, operand: operand.expression,
-            parameter: operation.takesParameter ? arguments[0].expression : nil, grouping: grouping,
-            isWithout: isWithout, position: range)
+            parameter: operation.takesParameter ? arguments[0].expression : nil, grouping: aggregation.grouping,
+            isWithout: aggregation.isWithout, position: range)
         return try node(.aggregate(expression), .vector, height: height(above: arguments))
     }
 
@@ -200,7 +279,7 @@ extension ExpressionReader {
         var labels: [String] = []
         while current.kind != .rightParenthesis {
             if current.kind == .string {
-                let label = QuotedText.unquoted(lexer.bytes[current.start..<current.end])
+                let label = try unquoted(current)
                 guard !label.isEmpty else {
                     throw Lexer.Failure(current.start, "invalid label name for grouping: \"\"")
                 }

@@ -1,8 +1,8 @@
 import MetricModel
 
-/// Operators by precedence, with two explicit stacks: operands, and operators that wait for their right side.
+/// Operators by precedence, with two stacks per bracket: operands, and operators that wait for their right side.
 ///
-///     or < and unless < comparisons < + - < * / % atan2 and signs < ^
+///     or < and unless < comparisons, </ and >/ < + - < * / % atan2 and signs < ^
 ///
 /// `^` groups to the right, all others to the left; a sign binds like `*`: `-2^2` is `-(2^2)`, `2^-1*3` is `(2^-1)*3`.
 extension ExpressionReader {
@@ -30,40 +30,26 @@ extension ExpressionReader {
         switch operation {
         case .or: 1
         case .and, .unless: 2
-        case .equal, .notEqual, .greater, .less, .greaterOrEqual, .lessOrEqual: 3
+        case .equal, .notEqual, .greater, .less, .greaterOrEqual, .lessOrEqual, .trimUpper, .trimLower: 3
         case .add, .subtract: 4
         case .multiply, .divide, .modulo, .atan2: 5
         case .power: 6
         }
     }
 
-    mutating func expression() throws(Lexer.Failure) -> Parsed {
-        try descend()
-        var operands: [Parsed] = []
-        var waiting: [Pending] = []
-        while true {
-            while current.kind == .add || current.kind == .subtract {
-                waiting.append(.sign(isNegation: current.kind == .subtract, offset: current.start))
-                try advance()
-            }
-            operands.append(try operand())
-            guard let operation = current.kind.binaryOperator else { break }
-            let precedence = Self.precedence(operation)
-            while let last = waiting.last,
-                last.precedence > precedence || (last.precedence == precedence && operation != .power)
-            {
-                waiting.removeLast()
-                try apply(last, to: &operands)
-            }
-            waiting.append(.binary(try binaryModifiers(operation)))
+    /// Settles what binds tighter than `operation`, or everything when there is none.
+    mutating func settle(_ frame: inout Frame, before operation: BinaryOperator?) throws(Lexer.Failure) {
+        let precedence = operation.map(Self.precedence) ?? 0
+        while let last = frame.waiting.last,
+            last.precedence > precedence || (last.precedence == precedence && operation != .power)
+        {
+            frame.waiting.removeLast()
+            try apply(last, to: &frame.operands)
         }
-        while let last = waiting.popLast() { try apply(last, to: &operands) }
-        ascend()
-        return operands[0]  // one operand more than binary operators: applying them leaves one
     }
 
     /// `bool`, `on (…)`, `group_left (…)`, `fill (…)` after an operator.
-    private mutating func binaryModifiers(_ operation: BinaryOperator) throws(Lexer.Failure) -> PendingBinary {
+    mutating func binaryModifiers(_ operation: BinaryOperator) throws(Lexer.Failure) -> PendingBinary {
         var pending = PendingBinary(
             operation: operation, operatorToken: current,
             matching: VectorMatching(cardinality: operation.isSetOperator ? .manyToMany : .oneToOne),
@@ -180,7 +166,8 @@ extension ExpressionReader {
             matching: isBetweenVectors ? pending.matching : nil, returnsBool: pending.returnsBool, position: range)
         let isScalar = left.type == .scalar && right.type == .scalar
         return try node(
-            .binary(expression), isScalar ? .scalar : .vector, height: max(left.height, right.height) + 1)
+            .binary(expression), isScalar ? .scalar : .vector,
+            height: max(left.height + 1, right.height + Self.heightPerLevel))
     }
 
     private mutating func checkOperands(
@@ -194,6 +181,9 @@ extension ExpressionReader {
         }
         if operation.isComparison && !pending.returnsBool && left.type == .scalar && right.type == .scalar {
             typeError(at, "comparisons between scalars must use BOOL modifier")
+        }
+        if operation.isTrim && left.type == .scalar && right.type == .scalar {
+            typeError(at, "operator \(QuotedText.quoted(operation.rawValue)) not allowed for scalar operations")
         }
         if matching.isOn {
             for label in matching.labels where matching.include.contains(where: { $0.hasSameBytes(as: label) }) {

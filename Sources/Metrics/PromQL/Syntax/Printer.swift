@@ -3,7 +3,7 @@ import MetricModel
 /// Writes an expression as Prometheus does: its text parses to the same tree.
 ///
 /// - Labels of a selector are sorted by their text; names that are not plain words are quoted.
-/// - Recursion is bounded by the tree's height, which the parser bounds.
+/// - Recursion is bounded: the parser bounds the tree's height, and chains of operators are written in a loop.
 public enum PromQLPrinter {
     public static func print(_ expression: Expression) -> String {
         var text = ""
@@ -195,12 +195,21 @@ public enum PromQLPrinter {
     }
 
     private static func append(_ binary: BinaryExpression, to text: inout String) {
-        append(binary.left, to: &text)
+        // Chains lean to the left and may be long: no recursion along them.
+        var chain = [binary]
+        while case .binary(let left) = chain[chain.count - 1].left { chain.append(left) }
+        append(chain[chain.count - 1].left, to: &text)
+        for binary in chain.reversed() {
+            appendOperator(binary, to: &text)
+            append(binary.right, to: &text)
+        }
+    }
+
+    private static func appendOperator(_ binary: BinaryExpression, to text: inout String) {
         text += " " + binary.operation.rawValue
         if binary.returnsBool { text += " bool" }
         if let matching = binary.matching { append(matching, to: &text) }
         text += " "
-        append(binary.right, to: &text)
     }
 
     private static func append(_ matching: VectorMatching, to text: inout String) {

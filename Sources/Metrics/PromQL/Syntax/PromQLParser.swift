@@ -3,9 +3,10 @@ public import MetricModel
 /// Reads PromQL: the language of the current Prometheus release, its messages included.
 ///
 /// - Types are checked while reading; a syntax error anywhere wins over a type error, as in Prometheus.
-/// - Bounds (text, tokens, depth) come from `QueryOptions`; the height of the tree is bounded too, so whoever walks it
-///   may recurse: nested levels up to `maximumDepth`, and eight operators of a chain count as one level.
-/// - Chains of operators, signs and modifiers are read with explicit stacks; only brackets recurse.
+/// - Bounds (text, tokens, depth) come from `QueryOptions`. The height of the tree is bounded too, so whoever walks it
+///   may recurse: each bracket, sign and right operand is a level, and eight left operands of a chain (`a + b + …`)
+///   together are one.
+/// - Expressions are read with explicit stacks, not by recursion; only durations recurse, and a quarter as deep.
 public enum PromQLParser {
     /// Parses and type-checks a whole query.
     public static func parse(_ query: String, options: QueryOptions = .init()) throws(ParseError) -> Expression {
@@ -52,7 +53,7 @@ struct ExpressionReader {
     var current = Token(kind: .endOfInput, start: 0, end: 0)
     let options: QueryOptions
     private var tokens = 0
-    private(set) var depth = 0
+    private var durationDepth = 0
     /// End of the last token that can close an expression.
     var lastClosing = 0
     /// Type errors in the order found; reported when the syntax is sound.
@@ -100,6 +101,14 @@ struct ExpressionReader {
 
     func text(_ token: Token) -> String { lexer.text(token) }
 
+    /// What a string token stands for.
+    func unquoted(_ token: Token) throws(Lexer.Failure) -> String {
+        guard let text = QuotedText.unquoted(lexer.bytes[token.start..<token.end]) else {
+            throw Lexer.Failure(token.start, "string literal is not valid UTF-8")
+        }
+        return text
+    }
+
     /// "unexpected … in …, expected …" about the current token.
     func unexpected(in context: String = "", expected: String = "") -> Lexer.Failure {
         var reason = "unexpected \(current.kind.described(text(current)))"
@@ -117,11 +126,15 @@ struct ExpressionReader {
         return token
     }
 
-    mutating func descend() throws(Lexer.Failure) {
-        depth += 1
-        guard depth <= options.maximumDepth else { throw tooDeep(current.start) }
+    mutating func descendIntoDuration() throws(Lexer.Failure) {
+        durationDepth += 1
+        guard durationDepth <= maximumDurationDepth else {
+            throw Lexer.Failure(
+                current.start, "duration is nested more than \(maximumDurationDepth) levels deep")
+        }
     }
-    mutating func ascend() { depth -= 1 }
+    mutating func ascendFromDuration() { durationDepth -= 1 }
+    var maximumDurationDepth: Int { max(8, options.maximumDepth / 4) }
 
     func tooDeep(_ offset: Int) -> Lexer.Failure {
         Lexer.Failure(offset, "expression is nested more than \(options.maximumDepth) levels deep")

@@ -1,0 +1,110 @@
+import MetricModel
+
+/// Instant selectors: at each step the newest sample not older than the look-back, unless it is a stale marker.
+extension Evaluator {
+    func streamSelector(
+        _ selector: InstantSelector, _ grid: StepGrid, timestamps: Bool = false,
+        _ body: (consuming SeriesColumn) throws(QueryError) -> Void
+    ) throws(QueryError) {
+        for run in runs(of: selector.slot) {
+            try budget.check()
+            var column = SeriesColumn(
+                labels: run.labels, values: [Double](repeating: Absent.value, count: grid.count))
+            let found: Int
+            if selector.isSmoothed && !timestamps {
+                found = smooth(run, selector, grid, into: &column.values)
+            } else {
+                found = lookBack(run, selector, grid, timestamps: timestamps, into: &column.values)
+            }
+            if found == 0 { continue }
+            budget.looked &+= found
+            column.isComplete = found == grid.count
+            try body(column)
+        }
+    }
+
+    /// - Returns: how many steps found a sample in (t − lookback, t].
+    private func lookBack(
+        _ run: SeriesRun, _ selector: InstantSelector, _ grid: StepGrid, timestamps wantsTimestamps: Bool,
+        into output: inout [Double]
+    ) -> Int {
+        var found = 0
+        run.timestamps.withUnsafeBufferPointer { timestamps in
+            run.values.withUnsafeBufferPointer { values in
+                output.withUnsafeMutableBufferPointer { output in
+                    precondition(timestamps.count == values.count && output.count == grid.count)
+                    var next = 0
+                    for step in 0..<grid.count {
+                        let reference = (selector.at ?? grid.time(step)) &- selector.offset
+                        while next < timestamps.count, timestamps[next] <= reference { next &+= 1 }
+                        guard next > 0, timestamps[next &- 1] > reference &- lookback else { continue }
+                        let value = values[next &- 1]
+                        if StaleMarker.isStale(value) { continue }
+                        output[step] = wantsTimestamps ? Double(timestamps[next &- 1]) / 1_000 : value
+                        found &+= 1
+                    }
+                }
+            }
+        }
+        return found
+    }
+
+    /// `smoothed`: on the line between the neighbours within the look-back on either side.
+    private func smooth(
+        _ run: SeriesRun, _ selector: InstantSelector, _ grid: StepGrid, into output: inout [Double]
+    ) -> Int {
+        let samples = FloatSamples(run)
+        var found = 0
+        var cursor = WindowCursor()
+        samples.timestamps.withUnsafeBufferPointer { timestamps in
+            for step in 0..<grid.count {
+                let time = (selector.at ?? grid.time(step)) &- selector.offset
+                cursor.move(timestamps, start: time &- lookback, end: time &+ lookback)
+                let after = timestamps[cursor.lower..<cursor.upper].firstIndex { $0 >= time } ?? cursor.upper
+                if after < cursor.upper && timestamps[after] == time {
+                    output[step] = samples.values[after]
+                } else if after > cursor.lower && after < cursor.upper {
+                    output[step] = ExtendedRange.interpolated(
+                        timestamps[after - 1], samples.values[after - 1], timestamps[after], samples.values[after],
+                        at: time, isCounter: false)
+                } else if after > cursor.lower {
+                    output[step] = samples.values[after - 1]
+                } else {
+                    continue
+                }
+                found += 1
+            }
+        }
+        return found
+    }
+}
+
+/// The samples of a series without its stale markers; the arrays of the run themselves when it has none.
+struct FloatSamples {
+    let timestamps: [Int64]
+    let values: [Double]
+
+    init(_ run: SeriesRun) {
+        let hasStale = run.values.withUnsafeBufferPointer { values in values.contains(where: StaleMarker.isStale) }
+        guard hasStale else {
+            timestamps = run.timestamps
+            values = run.values
+            return
+        }
+        let kept = run.values.indices.filter { !StaleMarker.isStale(run.values[$0]) }
+        timestamps = kept.map { run.timestamps[$0] }
+        values = kept.map { run.values[$0] }
+    }
+
+    /// The steps of a column that have a value.
+    init(_ column: SeriesColumn, at times: [Int64]) {
+        if column.isComplete {
+            timestamps = times
+            values = column.values
+        } else {
+            let kept = column.values.indices.filter { !Absent.is(column.values[$0]) }
+            timestamps = kept.map { times[$0] }
+            values = kept.map { column.values[$0] }
+        }
+    }
+}

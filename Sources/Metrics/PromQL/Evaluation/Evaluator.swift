@@ -1,0 +1,154 @@
+import MetricModel
+
+/// Runs a plan over a grid, column by column: every node yields series, each with one value per step.
+///
+/// - Selectors, range functions and functions of one value hand on one series at a time (`stream`), so that an
+///   aggregation above them never holds them all.
+/// - Everything was fetched before: nothing here waits.
+/// - Recursion follows the plan, whose depth the parser bounded.
+final class Evaluator {
+    let lookback: Int64
+    var budget: QueryBudget
+    var annotations: Annotations
+    /// Whether the whole query has several steps: `sort` means nothing then.
+    let isRangeQuery: Bool
+    private let fetched: [[SeriesRun]]
+    private let fetchOfSlot: [Int]
+
+    init(
+        fetched: [[SeriesRun]], selection: Selection, lookback: Int64, budget: QueryBudget, query: String,
+        isRangeQuery: Bool
+    ) {
+        self.fetched = fetched
+        fetchOfSlot = selection.fetchOfSlot
+        self.lookback = lookback
+        self.budget = budget
+        annotations = Annotations(query: query)
+        self.isRangeQuery = isRangeQuery
+    }
+
+    func runs(of slot: Int) -> [SeriesRun] { fetched[fetchOfSlot[slot]] }
+
+    /// All series of a node that have a value at some step.
+    func evaluate(_ node: PlanNode, _ grid: StepGrid) throws(QueryError) -> [SeriesColumn] {
+        let before = budget.held
+        let columns = try compute(node, grid)
+        budget.held = before
+        try budget.hold(series: columns.count, steps: grid.count)
+        return columns
+    }
+
+    /// The value of a scalar at every step.
+    func evaluateScalar(_ node: PlanNode, _ grid: StepGrid) throws(QueryError) -> [Double] {
+        if case .number(let value) = node { return [Double](repeating: value, count: grid.count) }
+        let columns = try evaluate(node, grid)
+        return columns.first?.values ?? [Double](repeating: .nan, count: grid.count)
+    }
+
+    /// Hands on the series of a node one by one.
+    func stream(
+        _ node: PlanNode, _ grid: StepGrid, _ body: (consuming SeriesColumn) throws(QueryError) -> Void
+    ) throws(QueryError) {
+        if grid.count == 0 { return }
+        switch node {
+        case .selector(let selector): try streamSelector(selector, grid, body)
+        case .rangeFunction(let node) where !node.function.isAbsence: try streamRange(node, grid, body)
+        case .negation(let operand):
+            try stream(operand, grid) { (column) throws(QueryError) in
+                var negated = column.mapping { -$0 }
+                negated.dropsName = true
+                try body(negated)
+            }
+        case .function(let node):
+            guard case .elementwise(let transform) = node.body, let argument = node.arguments.first else { fallthrough }
+            try stream(argument.node, grid) { (column) throws(QueryError) in
+                var mapped = column.mapping(transform)
+                mapped.dropsName = true
+                try body(mapped)
+            }
+        default:
+            for column in try evaluate(node, grid) { try body(column) }
+        }
+    }
+
+    private func compute(_ node: PlanNode, _ grid: StepGrid) throws(QueryError) -> [SeriesColumn] {
+        try budget.check()
+        if grid.count == 0 { return [] }
+        switch node {
+        case .number(let value): return [SeriesColumn(constant: value, steps: grid.count)]
+        case .string, .matrix: return []
+        case .selector, .negation: return try collect(node, grid)
+        case .rangeFunction(let range):
+            return range.function.isAbsence ? try absentOverTime(range, grid) : try collect(node, grid)
+        case .function(let call):
+            switch call.body {
+            case .elementwise: return try collect(node, grid)
+            case .general(let function): return try function(self, call, grid)
+            }
+        case .binary(let node): return try binary(node, grid)
+        case .aggregate(let node): return try aggregate(node, grid)
+        case .invariant(let operand): return try invariant(operand, grid)
+        }
+    }
+
+    private func collect(_ node: PlanNode, _ grid: StepGrid) throws(QueryError) -> [SeriesColumn] {
+        var columns: [SeriesColumn] = []
+        try stream(node, grid) { (column) throws(QueryError) in
+            try budget.hold(grid.count)
+            columns.append(column)
+        }
+        return columns
+    }
+
+    /// Once, at the first step; the value stands for all.
+    private func invariant(_ node: PlanNode, _ grid: StepGrid) throws(QueryError) -> [SeriesColumn] {
+        let columns = try evaluate(node, grid.firstOnly)
+        guard grid.count > 1 else { return columns }
+        try budget.hold(series: columns.count, steps: grid.count)
+        return columns.map { column in
+            var spread = column
+            spread.values = [Double](repeating: column.values[0], count: grid.count)
+            spread.isComplete = true
+            return spread
+        }
+    }
+}
+
+extension Evaluator {
+    /// Series with the same labels become one where their steps do not meet.
+    ///
+    /// - Throws: `.execution` where they do.
+    static func merged(_ columns: [SeriesColumn]) throws(QueryError) -> [SeriesColumn] {
+        guard columns.count > 1 else { return columns }
+        var indexOf: [Labels: Int] = Dictionary(minimumCapacity: columns.count)
+        var merged: [SeriesColumn] = []
+        for column in columns {
+            guard let index = indexOf[column.labels] else {
+                indexOf[column.labels] = merged.count
+                merged.append(column)
+                continue
+            }
+            for step in column.values.indices where !Absent.is(column.values[step]) {
+                guard Absent.is(merged[index].values[step]) else {
+                    throw .execution("vector cannot contain metrics with the same labelset")
+                }
+                merged[index].values[step] = column.values[step]
+            }
+        }
+        return merged
+    }
+
+    /// As a step over several times combines what its function yielded; a single step keeps order and doubles, which
+    /// only the end of the query judges.
+    static func combined(_ columns: [SeriesColumn], _ grid: StepGrid) throws(QueryError) -> [SeriesColumn] {
+        let present = columns.filter { !$0.hasNoValue }
+        return grid.count == 1 ? present : try merged(present)
+    }
+
+    /// The end of a query: names that were to go do, and labels must be unique.
+    static func finished(_ columns: [SeriesColumn]) throws(QueryError) -> [SeriesColumn] {
+        var named = columns
+        for i in named.indices where named[i].dropsName { named[i].labels = named[i].labels.withoutMetadata }
+        return try merged(named)
+    }
+}

@@ -1,0 +1,68 @@
+/// Ranges with `anchored` or `smoothed`: the values at the window's edges are those of the neighbours outside, or lie
+/// on the line between the neighbours.
+///
+/// The window handed in reaches a look-back further to the left (`smoothed`: also to the right) than its bounds.
+enum ExtendedRange {
+    static func interpolated(
+        _ t1: Int64, _ v1: Double, _ t2: Int64, _ v2: Double, at time: Int64, isCounter: Bool
+    ) -> Double {
+        let from = isCounter && v2 < v1 ? 0 : v1
+        return from + (v2 - from) * Double(time &- t1) / Double(t2 &- t1)
+    }
+
+    /// The last sample at or before the start, or the first of all; nil when none is inside.
+    static func firstIndex(_ window: Window) -> Int? {
+        guard window.timestamps[window.count - 1] > window.start else { return nil }
+        let last = window.count - 1
+        let after = window.timestamps[..<last].firstIndex { $0 > window.start } ?? last
+        return max(0, after - 1)
+    }
+
+    static func change(_ window: Window, isSmoothed: Bool, isCounter: Bool, rangeSeconds: Double?) -> Double {
+        let (times, values) = (window.timestamps, window.values)
+        var last = window.count - 1
+        var first = max(0, (times[..<last].firstIndex { $0 > window.start } ?? last) - 1)
+        if isSmoothed { last = times[..<last].firstIndex { $0 >= window.end } ?? last }
+        if times[last] <= window.start { return Absent.value }
+
+        var left = values[first]
+        if isSmoothed && times[first] < window.start && first + 1 < window.count {
+            left = interpolated(
+                times[first], values[first], times[first + 1], values[first + 1], at: window.start,
+                isCounter: isCounter)
+        }
+        var right = values[last]
+        if isSmoothed && last > 0 && times[last] > window.end {
+            right = interpolated(
+                times[last - 1], values[last - 1], times[last], values[last], at: window.end, isCounter: isCounter)
+        }
+        var change = right - left
+        if isCounter {
+            if times[first] <= window.start { first += 1 }
+            if times[last] >= window.end { last -= 1 }
+            change += correction(left, right, first <= last ? values[first...last] : values[0..<0])
+        }
+        if let rangeSeconds { change /= rangeSeconds }
+        return change
+    }
+
+    /// What a counter lost at its resets between the edges.
+    private static func correction(
+        _ left: Double, _ right: Double, _ between: Slice<UnsafeBufferPointer<Double>>
+    ) -> Double {
+        var correction = 0.0
+        var previous = left
+        for value in between {
+            if value < previous { correction += previous }
+            previous = value
+        }
+        if right < previous { correction += previous }
+        return correction
+    }
+
+    /// `changes` and `resets` count from the anchor on.
+    static func anchored(_ window: Window, _ count: (UnsafeBufferPointer<Double>) -> Double) -> Double {
+        guard let first = firstIndex(window) else { return Absent.value }
+        return count(UnsafeBufferPointer(rebasing: window.values[first...]))
+    }
+}

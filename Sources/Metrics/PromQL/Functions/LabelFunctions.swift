@@ -1,0 +1,119 @@
+import MetricModel
+
+/// `label_replace` and `label_join`: they see labels only, never times or values.
+enum LabelFunctions {
+    static func replace(
+        _ evaluator: Evaluator, _ node: FunctionNode, _ grid: StepGrid
+    ) throws(QueryError) -> [SeriesColumn] {
+        let strings = strings(node)
+        guard strings.count == 4 else { throw .execution("label_replace() needs four strings") }
+        let (target, replacement, source, pattern) = (strings[0], strings[1], strings[2], strings[3])
+        guard let regex = try? LabelRegex(pattern) else {
+            throw .execution("invalid regular expression in label_replace(): \(pattern)")
+        }
+        guard isLabelName(target) else {
+            throw .execution("invalid destination label name in label_replace(): \(target)")
+        }
+        let template = ReplacementTemplate(replacement)
+        return try relabelled(evaluator, node, grid, target) { labels in
+            regex.captures(in: labels.value(of: source)).map { template.expanded($0, names: regex.groupIndex) }
+        }
+    }
+
+    static func join(
+        _ evaluator: Evaluator, _ node: FunctionNode, _ grid: StepGrid
+    ) throws(QueryError) -> [SeriesColumn] {
+        let strings = strings(node)
+        guard strings.count >= 2 else { throw .execution("label_join() needs a label and a separator") }
+        let (target, separator, sources) = (strings[0], strings[1], strings[2...])
+        for source in sources where !isLabelName(source) {
+            throw .execution("invalid source label name in label_join(): \(source)")
+        }
+        guard isLabelName(target) else {
+            throw .execution("invalid destination label name in label_join(): \(target)")
+        }
+        return try relabelled(evaluator, node, grid, target) { labels in
+            sources.map { labels.value(of: $0) }.joined(separator: separator)
+        }
+    }
+
+    /// Sets `target`; a metric's name that was to go stays once it is set here.
+    private static func relabelled(
+        _ evaluator: Evaluator, _ node: FunctionNode, _ grid: StepGrid, _ target: String,
+        _ value: (Labels) -> String?
+    ) throws(QueryError) -> [SeriesColumn] {
+        var columns = try evaluator.evaluate(node.arguments[0].node, grid)
+        for i in columns.indices {
+            guard let value = value(columns[i].labels) else { continue }
+            columns[i].labels = columns[i].labels.setting(target, to: value)
+            if target == Labels.metricNameLabel { columns[i].dropsName = false }
+        }
+        return try Evaluator.merged(columns)
+    }
+
+    /// Any UTF-8 but nothing. Bytes of a query that were not UTF-8 (`"\xff"`) have become U+FFFD on the way.
+    static func isLabelName(_ name: String) -> Bool { !name.isEmpty && !name.unicodeScalars.contains("\u{FFFD}") }
+
+    private static func strings(_ node: FunctionNode) -> [String] {
+        node.arguments.dropFirst().compactMap { argument in
+            if case .string(let text) = argument.node { text } else { nil }
+        }
+    }
+}
+
+/// `$1`, `${name}`, `$$` in a replacement, as Go's `regexp.Expand` reads them: a name is as long as letters, digits and
+/// `_` go; a group that is not there is empty; a `$` that leads nothing is itself.
+struct ReplacementTemplate {
+    private enum Part {
+        case literal(String)
+        case group(String)
+    }
+    private var parts: [Part] = []
+
+    init(_ text: String) {
+        var literal = String.UnicodeScalarView()
+        var rest = Substring(text).unicodeScalars
+        func isWord(_ scalar: Unicode.Scalar) -> Bool {
+            scalar == "_" || scalar.properties.isAlphabetic || scalar.properties.numericType == .decimal
+        }
+        while let scalar = rest.popFirst() {
+            guard scalar == "$" else {
+                literal.append(scalar)
+                continue
+            }
+            if rest.first == "$" {
+                rest.removeFirst()
+                literal.append("$")
+                continue
+            }
+            let isBraced = rest.first == "{"
+            let body = isBraced ? rest.dropFirst() : rest
+            let name = body.prefix(while: isWord)
+            let after = body[name.endIndex...]
+            guard !name.isEmpty, !isBraced || after.first == "}" else {
+                literal.append("$")
+                continue
+            }
+            if !literal.isEmpty { parts.append(.literal(String(literal))) }
+            literal = String.UnicodeScalarView()
+            parts.append(.group(String(name)))
+            rest = isBraced ? after.dropFirst() : after
+        }
+        if !literal.isEmpty { parts.append(.literal(String(literal))) }
+    }
+
+    func expanded(_ captures: [String?], names: (String) -> Int?) -> String {
+        var text = ""
+        for part in parts {
+            switch part {
+            case .literal(let literal): text += literal
+            case .group(let name):
+                let isNumber = name.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+                // Groups are numbered below 1e8: `regexp.extract`.
+                let index = isNumber && name.utf8.count <= 8 ? Int(name) : names(name)
+                if let index, captures.indices.contains(index), let capture = captures[index] { text += capture }
+            }
+        }
+        return text
+    }
+}

@@ -1,0 +1,133 @@
+/// `rate()`, `increase()` and `delta()` in two halves, so that series that were scraped together share the first.
+///
+/// - `RateGrid` holds what depends on the timestamps alone: window positions, the sampled interval, and how far to
+///   extrapolate at either end. Series of one target share their timestamps.
+/// - `apply` then costs two loads, a subtraction, a comparison and a product per step.
+/// - Operations and their order are those of Prometheus's `extrapolatedRate`; no fused multiply-add.
+struct RateGrid {
+    private struct Term {
+        /// Positions of the first and last sample of the window; `first` −1 when it holds fewer than two.
+        var first: Int32
+        var last: Int32
+        var interval: Double
+        /// Seconds to extrapolate, before the zero point of a counter is considered.
+        var toStart: Double
+        var toEnd: Double
+        /// What to multiply the increase by when the zero point does not matter.
+        var factor: Double
+    }
+
+    private let terms: [Term]
+    private let rangeSeconds: Double
+    private let isRate: Bool
+    /// Samples in all windows together.
+    let samples: Int
+
+    /// - Parameter timestamps: ascending; fewer than 2^31.
+    init(timestamps: [Int64], grid: StepGrid, argument: RangeArgument, isRate: Bool) {
+        let rangeSeconds = Go.seconds(milliseconds: argument.range)
+        var samples = 0
+        var cursor = WindowCursor()
+        terms = timestamps.withUnsafeBufferPointer { timestamps in
+            (0..<grid.count).map { step in
+                let end = argument.windowEnd(at: grid.time(step))
+                let start = end &- argument.range
+                cursor.move(timestamps, start: start, end: end)
+                let count = cursor.upper - cursor.lower
+                samples &+= count
+                guard count >= 2 else {
+                    return Term(first: -1, last: -1, interval: 0, toStart: 0, toEnd: 0, factor: 0)
+                }
+                let first = timestamps[cursor.lower]
+                let last = timestamps[cursor.upper - 1]
+                var toStart = Double(first &- start) / 1_000
+                var toEnd = Double(end &- last) / 1_000
+                let interval = Double(last &- first) / 1_000
+                let average = interval / Double(count - 1)
+                let threshold = average * 1.1
+                if toStart >= threshold { toStart = average / 2 }
+                if toEnd >= threshold { toEnd = average / 2 }
+                var factor = (interval + toStart + toEnd) / interval
+                if isRate { factor /= rangeSeconds }
+                return Term(
+                    first: Int32(truncatingIfNeeded: cursor.lower), last: Int32(truncatingIfNeeded: cursor.upper - 1),
+                    interval: interval, toStart: toStart, toEnd: toEnd, factor: factor)
+            }
+        }
+        self.rangeSeconds = rangeSeconds
+        self.isRate = isRate
+        self.samples = samples
+    }
+
+    /// The values of the steps; whether all are there.
+    func apply(to values: [Double], isCounter: Bool, into output: inout [Double]) -> Bool {
+        let resets = isCounter ? Self.resets(in: values) : []
+        var isComplete = true
+        values.withUnsafeBufferPointer { values in
+            terms.withUnsafeBufferPointer { terms in
+                output.withUnsafeMutableBufferPointer { output in
+                    precondition(output.count == terms.count)
+                    var lowestReset = 0
+                    for step in terms.indices {
+                        let term = terms[step]
+                        guard term.first >= 0 else {
+                            output[step] = Absent.value
+                            isComplete = false
+                            continue
+                        }
+                        let first = values[Int(term.first)]
+                        var increase = values[Int(term.last)] - first
+                        if !resets.isEmpty {
+                            // In time order, one by one: a prefix sum would round differently.
+                            while lowestReset < resets.count, resets[lowestReset] <= term.first { lowestReset += 1 }
+                            var reset = lowestReset
+                            while reset < resets.count, resets[reset] <= term.last {
+                                increase += values[Int(resets[reset]) - 1]
+                                reset += 1
+                            }
+                        }
+                        output[step] = increase * factor(term, first, increase, isCounter)
+                    }
+                }
+            }
+        }
+        return isComplete
+    }
+
+    /// A counter cannot have been negative: it is not extrapolated to before the time at which it was 0.
+    @inline(__always)
+    private func factor(_ term: Term, _ first: Double, _ increase: Double, _ isCounter: Bool) -> Double {
+        guard isCounter, increase > 0, first >= 0 else { return term.factor }
+        // Well beyond: saves the division. Whatever overflows or is NaN takes the exact way.
+        if first * term.interval > term.toStart * increase * 1.000001 { return term.factor }
+        let toZero = term.interval * (first / increase)
+        guard toZero < term.toStart else { return term.factor }
+        let factor = (term.interval + toZero + term.toEnd) / term.interval
+        return isRate ? factor / rangeSeconds : factor
+    }
+
+    /// Positions at which a value is below the one before.
+    private static func resets(in values: [Double]) -> [Int32] {
+        var positions: [Int32] = []
+        values.withUnsafeBufferPointer { values in
+            guard values.count > 1 else { return }
+            for i in 1..<values.count where values[i] < values[i &- 1] {
+                positions.append(Int32(truncatingIfNeeded: i))
+            }
+        }
+        return positions
+    }
+}
+
+/// Two positions that move forward over ascending timestamps: the window (start, end] is `lower..<upper`.
+struct WindowCursor {
+    private(set) var lower = 0
+    private(set) var upper = 0
+
+    /// - Precondition: neither bound falls from call to call.
+    @inline(__always)
+    mutating func move(_ timestamps: UnsafeBufferPointer<Int64>, start: Int64, end: Int64) {
+        while upper < timestamps.count, timestamps[upper] <= end { upper &+= 1 }
+        while lower < upper, timestamps[lower] <= start { lower &+= 1 }
+    }
+}

@@ -1,0 +1,36 @@
+import MetricModel
+
+/// What one selector of a query needs from storage: both times included.
+struct SelectorNeed {
+    let matchers: [LabelMatcher]
+    var start: Int64
+    var end: Int64
+}
+
+/// Which fetches answer all selectors of a query.
+///
+/// Selectors with the same matchers share one fetch when their times overlap or touch; those far apart
+/// (`x - x offset 1w`) keep their own, since reading the week between would cost more than a second look-up.
+struct Selection {
+    private(set) var fetches: [SelectorNeed] = []
+    /// Fetch of each selector, by slot.
+    private(set) var fetchOfSlot: [Int] = []
+
+    init(needs: [SelectorNeed]) {
+        fetchOfSlot = [Int](repeating: 0, count: needs.count)
+        let order = needs.indices.sorted { (needs[$0].start, $0) < (needs[$1].start, $1) }
+        for slot in order {
+            let need = needs[slot]
+            let shared = fetches.firstIndex { fetch in
+                fetch.matchers == need.matchers && need.start <= fetch.end &+ 1
+            }
+            if let shared {
+                fetches[shared].end = max(fetches[shared].end, need.end)
+                fetchOfSlot[slot] = shared
+            } else {
+                fetchOfSlot[slot] = fetches.count
+                fetches.append(need)
+            }
+        }
+    }
+}

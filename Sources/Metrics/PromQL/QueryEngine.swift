@@ -1,0 +1,137 @@
+public import MetricModel
+
+/// Answers PromQL over a source of series.
+///
+/// 1. Parse. 2. Plan: resolve lengths and times, collect selectors. 3. Fetch each selection once, all at the same time.
+/// 4. Evaluate by columns. 5. Drop names that were to go, check that labels are unique, order.
+public struct QueryEngine: Sendable {
+    private let source: any SeriesSource
+    private let options: QueryOptions
+
+    public init(source: any SeriesSource, options: QueryOptions) {
+        self.source = source
+        self.options = options
+    }
+
+    /// The value at one time, milliseconds since the epoch.
+    public func instant(_ query: String, at time: Int64) async throws(QueryError) -> QueryResult {
+        try await instant(try parsed(query), text: query, at: time)
+    }
+
+    /// The values at `start`, `start + step`, … up to `end`, all milliseconds.
+    ///
+    /// - Parameter step: above 0; the caller bounds the number of steps.
+    public func range(
+        _ query: String, start: Int64, end: Int64, step: Int64
+    ) async throws(QueryError) -> QueryResult {
+        try await range(try parsed(query), text: query, start: start, end: end, step: step)
+    }
+
+    private func parsed(_ query: String) throws(QueryError) -> Expression {
+        do throws(ParseError) { return try PromQLParser.parse(query, options: options) } catch { throw .parse(error) }
+    }
+
+    /// - Parameter text: what `expression` was read from, for the places in remarks.
+    func instant(_ expression: Expression, text: String, at time: Int64) async throws(QueryError) -> QueryResult {
+        let time = QueryTime.clamped(time)
+        var planner = Planner(start: time, end: time, step: nil, options: options)
+        let planned = try planner.plan(expression)
+        let evaluator = try await evaluator(for: planner, text: text)
+        let value: QueryValue
+        switch planned.node {
+        case .string(let text): value = .string(timestamp: time, value: text)
+        case .matrix(let argument): value = .matrix(try evaluator.rawSamples(of: argument, at: time))
+        default:
+            let columns = try Evaluator.finished(try evaluator.evaluate(planned.node, planner.grid))
+            if planned.type == .scalar {
+                value = .scalar(timestamp: time, value: columns.first?.values.first ?? .nan)
+            } else {
+                value = .vector(
+                    columns.map { ResultSample(labels: $0.labels, timestamp: time, value: $0.values[0]) })
+            }
+        }
+        return evaluator.result(value)
+    }
+
+    func range(
+        _ expression: Expression, text: String, start: Int64, end: Int64, step: Int64
+    ) async throws(QueryError) -> QueryResult {
+        guard step > 0 else { throw .badParameter("zero or negative query resolution step widths are not accepted") }
+        guard end >= start else { throw .badParameter("end timestamp must not be before start time") }
+        var planner = Planner(
+            start: QueryTime.clamped(start), end: QueryTime.clamped(end), step: min(step, QueryTime.bound),
+            options: options)
+        let planned = try planner.plan(expression)
+        guard planned.type == .scalar || planned.type == .vector else {
+            throw .badParameter(
+                "invalid expression type \"\(planned.type.rawValue)\" for range query, must be Scalar or instant Vector")
+        }
+        let evaluator = try await evaluator(for: planner, text: text)
+        let grid = planner.grid
+        try evaluator.budget.hold(grid.count)
+        let columns = try Evaluator.finished(try evaluator.evaluate(planned.node, grid))
+        let times = (0..<grid.count).map(grid.time)
+        let series = columns.compactMap { column -> ResultSeries? in
+            let samples = FloatSamples(column, at: times)
+            if samples.timestamps.isEmpty { return nil }
+            return ResultSeries(labels: column.labels, timestamps: samples.timestamps, values: samples.values)
+        }
+        return evaluator.result(.matrix(series.sorted { $0.labels < $1.labels }))
+    }
+
+    private func evaluator(for planner: Planner, text: String) async throws(QueryError) -> Evaluator {
+        let selection = Selection(needs: planner.needs)
+        var budget = QueryBudget(options: options)
+        let fetched = try await fetch(selection)
+        try budget.check()
+        for runs in fetched { for run in runs { try budget.hold(run.timestamps.count) } }
+        return Evaluator(
+            fetched: fetched, selection: selection, lookback: planner.lookback, budget: budget, query: text,
+            isRangeQuery: planner.isRangeQuery)
+    }
+
+    private func fetch(_ selection: Selection) async throws(QueryError) -> [[SeriesRun]] {
+        let source = source
+        let limit = options.maximumSamples
+        @Sendable func select(_ need: SelectorNeed) async throws -> [SeriesRun] {
+            try await source.select(
+                SelectRequest(matchers: need.matchers, start: need.start, end: need.end, maximumSamples: limit))
+        }
+        do {
+            if selection.fetches.count <= 1 {
+                var fetched: [[SeriesRun]] = []
+                for need in selection.fetches { fetched.append(try await select(need)) }
+                return fetched
+            }
+            return try await withThrowingTaskGroup(of: (Int, [SeriesRun]).self) { group in
+                for (i, need) in selection.fetches.enumerated() {
+                    group.addTask { (i, try await select(need)) }
+                }
+                var fetched = [[SeriesRun]](repeating: [], count: selection.fetches.count)
+                for try await (i, runs) in group { fetched[i] = runs }
+                return fetched
+            }
+        } catch let error as SelectError {
+            switch error {
+            case .tooManySamples: throw .execution(QueryBudget.tooManySamples)
+            case .storage(let reason): throw .storage(reason)
+            }
+        } catch is CancellationError {
+            throw .canceled
+        } catch let error as QueryError {
+            throw error
+        } catch {
+            throw .storage("\(error)")
+        }
+    }
+}
+
+extension Evaluator {
+    fileprivate func result(_ value: QueryValue) -> QueryResult {
+        var statistics = QueryStatistics()
+        statistics.totalSamples = budget.looked
+        statistics.peakSamples = budget.peak
+        return QueryResult(
+            value: value, warnings: annotations.warnings, infos: annotations.allInfos, statistics: statistics)
+    }
+}

@@ -1,0 +1,56 @@
+import MetricModel
+import PromQL
+import Testing
+
+@Suite struct BoundsTests {
+    private let tooMany = QueryError.execution(
+        "query processing would load too many samples into memory in query execution")
+
+    @Test func aQueryThatLoadsTooMuchSaysSo() async throws {
+        let engine = QueryEngine([series("x", [Double?](repeating: 1, count: 100))]) { $0.maximumSamples = 50 }
+        await #expect(throws: tooMany) { try await engine.instant("x[2h]", at: 6_000_000) }
+    }
+
+    @Test func aSubqueryWithEndlessStepsIsRefusedBeforeItAllocates() async throws {
+        let engine = QueryEngine([series("x", [1])])
+        await #expect(throws: tooMany) { try await engine.instant("max_over_time(vector(1)[100y:1ms])", at: 0) }
+    }
+
+    @Test func aLateQueryTimesOut() async throws {
+        let engine = QueryEngine([series("x", [1])]) { $0.timeout = .seconds(-1) }
+        await #expect(throws: QueryError.timeout("query timed out in expression evaluation")) {
+            try await engine.instant("x", at: 0)
+        }
+    }
+
+    @Test func aCancelledQueryEnds() async throws {
+        let engine = QueryEngine([series("x", [1])])
+        let task = Task { () -> QueryError? in
+            while !Task.isCancelled { await Task.yield() }
+            do throws(QueryError) {
+                _ = try await engine.instant("x", at: 0)
+                return nil
+            } catch { return error }
+        }
+        task.cancel()
+        #expect(await task.value == .canceled)
+    }
+
+    @Test(arguments: [
+        Int64.min, Int64.min + 1, -1, 0, 1, Int64.max - 1, Int64.max,
+    ]) func extremeTimesAreAnswered(time: Int64) async throws {
+        let engine = QueryEngine([series("x", [1])])
+        _ = try await engine.instant("x offset 100y + rate(x[100y] @ 9e12) + time() + year()", at: time)
+        _ = try await engine.instant("x[1h:1m]", at: time)
+        _ = try? await engine.range("x + vector(hour())", start: time, end: time, step: .max)
+        _ = try await engine.instant("year(vector(1e300)) + year(vector(-1e300)) + month(vector(NaN))", at: time)
+    }
+
+    @Test func rangeQueriesTakeScalarsAndVectorsOnly() async throws {
+        let engine = QueryEngine([series("x", [1])])
+        await #expect(
+            throws: QueryError.badParameter(
+                "invalid expression type \"range vector\" for range query, must be Scalar or instant Vector")
+        ) { try await engine.range("x[5m]", start: 0, end: 1, step: 1) }
+    }
+}
