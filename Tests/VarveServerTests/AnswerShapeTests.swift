@@ -26,7 +26,8 @@ import Testing
 
     @Test func vectorWithRemarks() {
         let samples = [
-            ResultSample(labels: Labels([("__name__", "up"), ("job", "a\\b")]), timestamp: 1_435_781_430_781, value: 1),
+            ResultSample(
+                labels: Labels([("__name__", "up"), ("job", "a\\b")]), timestamp: 1_435_781_430_781, value: 1),
             ResultSample(labels: .empty, timestamp: -1, value: .nan),
             ResultSample(labels: .empty, timestamp: -1_500, value: -.infinity),
         ]

@@ -4,19 +4,20 @@ import Testing
 @testable import VarveServer
 
 @Suite struct ParameterTests {
-    @Test(arguments: [
-        ("1435781430.781", 1_435_781_430_781), ("1435781430", 1_435_781_430_000), ("-1.5", -1_500), ("0", 0),
-        ("4", 4_000), ("1e3", 1_000_000), ("0.0004", 0), ("0.0006", 1),
-        ("2015-07-01T20:10:30.781Z", 1_435_781_430_781), ("2015-07-01T20:10:51Z", 1_435_781_451_000),
-        ("2015-07-01T20:10:30.781123456Z", 1_435_781_430_781), ("2015-07-01T22:10:30.781+02:00", 1_435_781_430_781),
-        ("2015-07-01T14:40:30.781-05:30", 1_435_781_430_781), ("1970-01-01T00:00:00Z", 0),
-        ("1969-12-31T23:59:59.5Z", -500), ("2024-02-29T00:00:00Z", 1_709_164_800_000),
-        ("0000-01-01T00:00:00Z", -62_167_219_200_000), ("9999-12-31T23:59:59Z", 253_402_300_799_000),
-        ("-292273086-05-16T16:47:06Z", TimeText.earliest),
-        ("292277025-08-18T07:12:54.999999999Z", TimeText.latest),
-        ("1e300", TimeText.latest), ("-1e300", TimeText.earliest), ("1735689600000", 1_735_689_600_000_000),
-        ("9223372036854775807", TimeText.latest),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("1435781430.781", 1_435_781_430_781), ("1435781430", 1_435_781_430_000), ("-1.5", -1_500), ("0", 0),
+            ("4", 4_000), ("1e3", 1_000_000), ("0.0004", 0), ("0.0006", 1),
+            ("2015-07-01T20:10:30.781Z", 1_435_781_430_781), ("2015-07-01T20:10:51Z", 1_435_781_451_000),
+            ("2015-07-01T20:10:30.781123456Z", 1_435_781_430_781), ("2015-07-01T22:10:30.781+02:00", 1_435_781_430_781),
+            ("2015-07-01T14:40:30.781-05:30", 1_435_781_430_781), ("1970-01-01T00:00:00Z", 0),
+            ("1969-12-31T23:59:59.5Z", -500), ("2024-02-29T00:00:00Z", 1_709_164_800_000),
+            ("0000-01-01T00:00:00Z", -62_167_219_200_000), ("9999-12-31T23:59:59Z", 253_402_300_799_000),
+            ("-292273086-05-16T16:47:06Z", TimeText.earliest),
+            ("292277025-08-18T07:12:54.999999999Z", TimeText.latest),
+            ("1e300", TimeText.latest), ("-1e300", TimeText.earliest), ("1735689600000", 1_735_689_600_000_000),
+            ("9223372036854775807", TimeText.latest),
+        ] as [(String, Int64)])
     func timesAreRead(text: String, milliseconds: Int64) {
         #expect(TimeText.parse(text) == milliseconds)
     }
@@ -40,10 +41,12 @@ import Testing
         _ = TimeText.rfc3339(.max)
     }
 
-    @Test(arguments: [
-        ("5m", 300_000), ("1h30m", 5_400_000), ("15", 15_000), ("0.25", 250), ("1.5", 1_500), ("0", 0), ("1d", 86_400_000),
-        ("500ms", 500), ("1y", 31_536_000_000), ("-5", -5_000),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("5m", 300_000), ("1h30m", 5_400_000), ("15", 15_000), ("0.25", 250), ("1.5", 1_500), ("0", 0),
+            ("1d", 86_400_000),
+            ("500ms", 500), ("1y", 31_536_000_000), ("-5", -5_000),
+        ] as [(String, Int64)])
     func durationsAreRead(text: String, milliseconds: Int64) {
         #expect(DurationParameter.parse(text) == milliseconds)
     }
@@ -101,7 +104,8 @@ import Testing
         )
         #expect(complaint("start=-1e300&end=1e300&step=1y")?.hasPrefix("exceeded maximum resolution") == true)
         #expect(
-            complaint("start=1&end=0&step=1") == "invalid parameter \"end\": end timestamp must not be before start time")
+            complaint("start=1&end=0&step=1")
+                == "invalid parameter \"end\": end timestamp must not be before start time")
         #expect(
             complaint("start=0&end=1&step=0")
                 == "invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer"
@@ -109,7 +113,9 @@ import Testing
         #expect(complaint("start=0&end=1&step=0.0001")?.contains("zero or negative") == true)
         #expect(complaint("start=0&end=1") == "invalid parameter \"step\": cannot parse \"\" to a valid duration")
         #expect(complaint("end=1&step=1") == "invalid parameter \"start\": cannot parse \"\" to a valid timestamp")
-        #expect(complaint("start=x%22&end=1&step=1") == "invalid parameter \"start\": cannot parse \"x\\\"\" to a valid timestamp")
+        #expect(
+            complaint("start=x%22&end=1&step=1")
+                == "invalid parameter \"start\": cannot parse \"x\\\"\" to a valid timestamp")
         #expect(complaint("start=0&end=1&step=1&limit=-1") == "invalid parameter \"limit\": limit must be non-negative")
     }
 

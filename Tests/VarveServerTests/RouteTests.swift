@@ -36,7 +36,10 @@ import Testing
         #expect(!build.bodyText.contains("features"))
         for (target, body) in [
             ("/api/v1/rules", #"{"status":"success","data":{"groups":[]}}"#),
-            ("/api/v1/query_exemplars?query=test&start=1735689600000&end=1735693200000", #"{"status":"success","data":[]}"#),
+            (
+                "/api/v1/query_exemplars?query=test&start=1735689600000&end=1735693200000",
+                #"{"status":"success","data":[]}"#
+            ),
             ("/api/v1/metadata?limit=40000", #"{"status":"success","data":{}}"#),
             ("/api/v1/labels?limit=40000", #"{"status":"success","data":[]}"#),
             ("/api/v1/label/__name__/values?limit=40000", #"{"status":"success","data":[]}"#),
@@ -59,9 +62,18 @@ import Testing
             ("/api/v1/label/other%2elabel/values", #"["x"]"#),
             ("/api/v1/label/job/values?start=5&end=4", "[]"),
             ("/api/v1/series?match[]=%7Bjob%3D%22b%22%7D", #"[{"__name__":"up","job":"b"}]"#),
-            ("/api/v1/series?match[]={__name__=~%22.%2B%22,}&limit=1", #"[{"__name__":"my.metric","other.label":"x"}],"warnings":["results truncated due to limit"]"#),
-            ("/prometheus/api/v1/series?match[]={__name__!=%22%22}&match[]=up", #"[{"__name__":"my.metric","other.label":"x"},{"__name__":"up","job":"a"},{"__name__":"up","job":"b"}]"#),
-            ("/api/v1/metadata", #"{"a_total":[{"type":"counter","help":"","unit":"s"}],"up":[{"type":"gauge","help":"1 when\nreached","unit":""}]}"#),
+            (
+                "/api/v1/series?match[]={__name__=~%22.%2B%22,}&limit=1",
+                #"[{"__name__":"my.metric","other.label":"x"}],"warnings":["results truncated due to limit"]"#
+            ),
+            (
+                "/prometheus/api/v1/series?match[]={__name__!=%22%22}&match[]=up",
+                #"[{"__name__":"my.metric","other.label":"x"},{"__name__":"up","job":"a"},{"__name__":"up","job":"b"}]"#
+            ),
+            (
+                "/api/v1/metadata",
+                #"{"a_total":[{"type":"counter","help":"","unit":"s"}],"up":[{"type":"gauge","help":"1 when\nreached","unit":""}]}"#
+            ),
             ("/api/v1/metadata?metric=nothing&limit=-1", "{}"),
         ] {
             let answer = await api.get(target)
@@ -109,7 +121,9 @@ import Testing
     @Test func queriesPassTheirParameters() async {
         let database = populated()
         let api = PrometheusAPI.test(database)
-        _ = await api.post("/api/v1/query_range?step=30&limit=0", form: "query=up&start=60&end=2015-07-01T20:10:30Z&step=1w&timeout=3s")
+        _ = await api.post(
+            "/api/v1/query_range?step=30&limit=0", form: "query=up&start=60&end=2015-07-01T20:10:30Z&step=1w&timeout=3s"
+        )
         #expect(database.calls == ["queryRange up 60000…1435781430000 by 604800000"])
         #expect(database.state.withLock { $0.options?.timeout } == .seconds(3))
     }
@@ -172,7 +186,8 @@ import Testing
         database.state.withLock {
             $0.statistics = [
                 DatabaseStatistic(
-                    name: "varve_wal_bytes", help: "Bytes\nkept.", kind: .gauge, labels: Labels([("region", "a\"b")]), value: 5)
+                    name: "varve_wal_bytes", help: "Bytes\nkept.", kind: .gauge, labels: Labels([("region", "a\"b")]),
+                    value: 5)
             ]
         }
         let api = PrometheusAPI.test(database)
@@ -180,7 +195,10 @@ import Testing
         _ = await api.get("/nothing")
         let plain = await api.get("/metrics")
         #expect(plain.header("content-type") == "text/plain; version=0.0.4; charset=utf-8")
-        #expect(plain.bodyText.contains("# HELP varve_wal_bytes Bytes\\nkept.\n# TYPE varve_wal_bytes gauge\nvarve_wal_bytes{region=\"a\\\"b\"} 5\n"))
+        #expect(
+            plain.bodyText.contains(
+                "# HELP varve_wal_bytes Bytes\\nkept.\n# TYPE varve_wal_bytes gauge\nvarve_wal_bytes{region=\"a\\\"b\"} 5\n"
+            ))
         #expect(plain.bodyText.contains("varve_http_requests_total{code=\"200\",handler=\"labels\"} 1\n"))
         #expect(plain.bodyText.contains("varve_http_requests_total{code=\"404\",handler=\"other\"} 1\n"))
         #expect(plain.bodyText.contains("# TYPE process_cpu_seconds_total counter\n"))

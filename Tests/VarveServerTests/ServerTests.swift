@@ -7,13 +7,20 @@ import Testing
 
 @testable import VarveServer
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// The server on a real socket.
 @Suite struct ServerTests {
     private static let threads = BlockingThreads(threads: 16)
 
     /// Runs `test` against a server over `database`, then stops it.
     private func serving(
-        _ database: FakeDatabase, _ options: ServerOptions = .init(), _ test: @escaping @Sendable (Int) async throws -> Void
+        _ database: FakeDatabase, _ options: ServerOptions = .init(),
+        _ test: @escaping @Sendable (Int) async throws -> Void
     ) async throws {
         var options = options
         options.port = 0
@@ -53,8 +60,12 @@ import Testing
                 let first = try #require(client.readAnswer())
                 #expect(first.head.hasPrefix("HTTP/1.1 200"))
                 #expect(first.body == "Varve is healthy.\n")
-                client.send("POST /api/v1/query HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n\r\nquery=7")
-                #expect(client.readAnswer()?.body == #"{"status":"success","data":{"resultType":"scalar","result":[0,"7"]}}"#)
+                client.send(
+                    "POST /api/v1/query HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n\r\nquery=7"
+                )
+                #expect(
+                    client.readAnswer()?.body
+                        == #"{"status":"success","data":{"resultType":"scalar","result":[0,"7"]}}"#)
                 for _ in 0..<10 { client.send("GET /api/v1/nothing HTTP/1.1\r\nHost: x\r\n\r\n") }
                 client.finishSending()
                 let rest = String(decoding: client.readToEnd(), as: UTF8.self)
@@ -69,7 +80,9 @@ import Testing
         try await serving(database) { port in
             try await blocking {
                 let client = try TestClient(port: port)
-                client.send("POST /api/v1/write HTTP/1.1\r\nHost: x\r\nContent-Encoding: snappy\r\nContent-Type: application/x-protobuf\r\nContent-Length: \(body.count)\r\n\r\n")
+                client.send(
+                    "POST /api/v1/write HTTP/1.1\r\nHost: x\r\nContent-Encoding: snappy\r\nContent-Type: application/x-protobuf\r\nContent-Length: \(body.count)\r\n\r\n"
+                )
                 client.send(body)
                 let answer = try #require(client.readAnswer())
                 #expect(answer.head.hasPrefix("HTTP/1.1 204"))
@@ -98,7 +111,8 @@ import Testing
                     #expect(answer.hasPrefix("HTTP/1.1 \(status)"), "\(answer)")
                 }
                 let client = try TestClient(port: port)
-                client.send("POST /api/v1/write HTTP/1.1\r\nHost: x\r\nContent-Encoding: zstd\r\nContent-Length: 1000\r\n\r\n")
+                client.send(
+                    "POST /api/v1/write HTTP/1.1\r\nHost: x\r\nContent-Encoding: zstd\r\nContent-Length: 1000\r\n\r\n")
                 #expect(String(decoding: client.readToEnd(), as: UTF8.self).hasPrefix("HTTP/1.1 415"))
             }
         }
@@ -138,7 +152,9 @@ import Testing
         try await serving(database) { port in
             let text = try await blocking {
                 let client = try TestClient(port: port)
-                client.send("GET /api/v1/query_range?query=x&start=0&end=1&step=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                client.send(
+                    "GET /api/v1/query_range?query=x&start=0&end=1&step=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                )
                 return String(decoding: client.readToEnd(), as: UTF8.self)
             }
             #expect(text.lowercased().contains("transfer-encoding: chunked"))
@@ -169,7 +185,8 @@ import Testing
 
     @Test(arguments: [
         "/%00", "/api/v1/label/%00/values", "/?", "//", "/api/v1/query?", "/api/v1/query?&&=&=x&query", "*",
-        "http://h", "http://h/api/v1/labels?x#y", "/api/v1/labels?match[]=%7B%7D", "/#", "/%", "/api/v1/label/%zz/values",
+        "http://h", "http://h/api/v1/labels?x#y", "/api/v1/labels?match[]=%7B%7D", "/#", "/%",
+        "/api/v1/label/%zz/values",
     ])
     func strangeTargetsAreAnswered(target: String) async throws {
         try await serving(FakeDatabase()) { port in
@@ -234,5 +251,42 @@ import Testing
                 _ = slow.readToEnd()
             }
         }
+    }
+
+    @Test func theSignalToStopLetsRunningRequestsFinish() async throws {
+        let began = AsyncStream.makeStream(of: Void.self)
+        let released = AsyncStream.makeStream(of: Void.self)
+        let database = FakeDatabase().answering { (_) async throws(QueryError) in
+            began.continuation.yield()
+            var release = released.stream.makeAsyncIterator()
+            await release.next()
+            return QueryResult(value: .scalar(timestamp: 0, value: 7))
+        }
+        var options = ServerOptions()
+        options.port = 0
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let server = Server(database: database, options: options, logger: logger)
+        let (ports, found) = AsyncStream.makeStream(of: Int.self)
+        let running = Task { try await server.run { found.yield($0) } }
+        var iterator = ports.makeAsyncIterator()
+        let port = try #require(await iterator.next())
+
+        let answer = Task {
+            try await blocking {
+                let client = try TestClient(port: port)
+                client.send("GET /api/v1/query?query=x HTTP/1.1\r\nHost: x\r\n\r\n")
+                return String(decoding: client.readToEnd(), as: UTF8.self)
+            }
+        }
+        var begins = began.stream.makeAsyncIterator()
+        await begins.next()
+        kill(getpid(), SIGTERM)
+        // The listening socket goes first.
+        while (try? await blocking { try TestClient(port: port) }) != nil { await Task.yield() }
+        released.continuation.yield()
+
+        #expect(try await answer.value.hasPrefix("HTTP/1.1 200"))
+        try await running.value
     }
 }

@@ -7,7 +7,9 @@ import Testing
     @Test func flagsCountBeforeTheEnvironmentBeforeDefaults() throws {
         let settings = try ServeSettings(
             flags: ["flush-size": "128MiB"],
-            environment: ["VARVE_FLUSH_SIZE": "1GiB", "VARVE_FLUSH_AGE": "30s", "HOME": "/", "VARVE_ENABLE_ADMIN_API": "1"])
+            environment: [
+                "VARVE_FLUSH_SIZE": "1GiB", "VARVE_FLUSH_AGE": "30s", "HOME": "/", "VARVE_ENABLE_ADMIN_API": "1",
+            ])
         #expect(settings.flushSize == .mebibytes(128))
         #expect(settings.flushAge == .seconds(30))
         #expect(settings.isAdminAPIEnabled)
@@ -39,7 +41,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("127.0.0.1:9490", "127.0.0.1", 9490), (":80", "0.0.0.0", 80), ("[::1]:0", "::1", 0), ("db.local:1", "db.local", 1),
+        ("127.0.0.1:9490", "127.0.0.1", 9490), (":80", "0.0.0.0", 80), ("[::1]:0", "::1", 0),
+        ("db.local:1", "db.local", 1),
     ])
     func addressesAreRead(text: String, host: String, port: Int) {
         let address = ListenAddress(text)

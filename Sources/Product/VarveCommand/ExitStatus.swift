@@ -37,6 +37,7 @@ enum ExitStatus: Int32 {
         case let error as CannotListen:
             Terminal.printError("varve: \(error)")
             return .failed
+        case let code as ExitCode: return ExitStatus(rawValue: code.rawValue) ?? .failed
         default: return reportParsing(error)
         }
     }

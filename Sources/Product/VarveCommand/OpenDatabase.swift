@@ -54,17 +54,6 @@ struct LogSegmentInspection: Sendable {
     var state: String
 }
 
-/// The outcome of one PromQL test script.
-struct ScriptOutcome: Sendable {
-    struct Failure: Sendable {
-        var line: Int
-        var text: String
-    }
-    var passed: Int
-    var skipped: Int
-    var failures: [Failure]
-}
-
 /// The seam between the commands and the libraries: the only file here that knows how a database is opened.
 enum OpenDatabase {
     /// For writing and serving; takes the directory's lock, replays the log, starts flushing and compaction.
@@ -92,11 +81,6 @@ enum OpenDatabase {
     }
 
     static func inspectLog(_ directory: String, _ environment: Environment) async throws -> [LogSegmentInspection] {
-        throw notWired
-    }
-
-    /// Runs a Prometheus test script over a database in memory.
-    static func runScript(_ text: String, named name: String) async throws -> ScriptOutcome {
         throw notWired
     }
 

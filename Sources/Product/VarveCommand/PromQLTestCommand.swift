@@ -1,5 +1,6 @@
 import ArgumentParser
 import Platform
+import PromQLScript
 
 /// `varve promql-test`: runs Prometheus's test scripts; 1 when one fails.
 struct PromQLTestCommand: AsyncParsableCommand {
@@ -19,21 +20,33 @@ struct PromQLTestCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("Test scripts.", valueName: "file"))
     var files: [String]
 
+    @Flag(help: "Print what was skipped, and why.")
+    var showSkipped = false
+
     func run() async throws {
-        var passed = 0
-        var failed = 0
-        var skipped = 0
+        let runner = ScriptRunner()
+        var total = ScriptReport()
+        var unreadable = 0
         for file in files {
-            let outcome = try await OpenDatabase.runScript(try await Self.text(of: file), named: file)
-            for failure in outcome.failures {
-                Terminal.print("\(file):\(failure.line): \(QuotedText.escape(failure.text))")
+            do {
+                let report = try await runner.run(try Script(try await Self.text(of: file), name: file))
+                for failure in report.failures { Terminal.print(failure.description) }
+                total = total + report
+            } catch let error as ScriptError {
+                // The script itself is wrong: one failure, and the others still run.
+                Terminal.print(error.description)
+                unreadable += 1
             }
-            passed += outcome.passed
-            failed += outcome.failures.count
-            skipped += outcome.skipped
         }
-        Terminal.print("\(passed) passed, \(failed) failed, \(skipped) skipped")
-        if failed > 0 { throw CommandFailure(.failed, "\(failed) of \(passed + failed) tests failed") }
+        if showSkipped {
+            for skip in total.skips {
+                Terminal.print("\(skip.script):\(skip.line): skipped, \(skip.reason): \(skip.query)")
+            }
+        }
+        let failed = total.failed + unreadable
+        Terminal.print("\(total.passed) passed, \(failed) failed, \(total.skipped) skipped")
+        // The last line says it already.
+        if failed > 0 { throw ExitCode(ExitStatus.failed.rawValue) }
     }
 
     private static func text(of path: String) async throws -> String {

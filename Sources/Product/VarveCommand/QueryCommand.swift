@@ -39,7 +39,9 @@ struct QueryCommand: AsyncParsableCommand {
 
     func validate() throws {
         let isRange = start != nil || end != nil || step != nil
-        if isRange && time != nil { throw ValidationError("--time is of instant queries, --start, --end and --step of range queries") }
+        if isRange && time != nil {
+            throw ValidationError("--time is of instant queries, --start, --end and --step of range queries")
+        }
         if isRange && (start == nil || step == nil) { throw ValidationError("a range query needs --start and --step") }
         for (name, text) in [("time", time), ("start", start), ("end", end)] {
             if let text, TimeText.parse(text) == nil {

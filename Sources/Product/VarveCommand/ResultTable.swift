@@ -56,7 +56,10 @@ enum ResultCSV {
         case .vector(let samples):
             let names = header(samples.map(\.labels))
             for sample in samples {
-                line(cells(names, sample.labels) + [TimeText.rfc3339(sample.timestamp), DecimalText.string(sample.value)])
+                line(
+                    cells(names, sample.labels) + [
+                        TimeText.rfc3339(sample.timestamp), DecimalText.string(sample.value),
+                    ])
             }
         case .matrix(let series):
             let names = header(series.map(\.labels))
@@ -83,7 +86,9 @@ enum ResultCSV {
     private static func line(_ cells: [String]) {
         let quoted = cells.map { cell in
             let isPlain = !cell.utf8.contains { $0 == 0x2c || $0 == 0x22 || $0 == 0x0a || $0 == 0x0d }
-            return isPlain ? cell : "\"\(cell.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
+            return isPlain
+                ? cell
+                : "\"\(cell.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
         }
         Terminal.print(quoted.joined(separator: ","))
     }

@@ -39,7 +39,8 @@ struct ServeCommand: AsyncParsableCommand {
             "When the log is synced: before a write is acknowledged (always), every second (interval), or when the "
                 + "system likes (os). (default: always)", valueName: "always|interval|os"))
     var durability: String?
-    @Option(help: ArgumentHelp("Memory that the engine may hold. (default: chosen from the machine's)", valueName: "size"))
+    @Option(
+        help: ArgumentHelp("Memory that the engine may hold. (default: chosen from the machine's)", valueName: "size"))
     var memoryLimit: String?
     @Option(help: ArgumentHelp("Forget samples older than this; 0 keeps them. (default: 0)", valueName: "duration"))
     var retention: String?

@@ -30,10 +30,9 @@ struct VarveCommand: AsyncParsableCommand {
         abstract: "A time-series database for metrics that speaks Prometheus.",
         discussion: """
             EXAMPLES
-              varve serve                                   a server on 127.0.0.1:9490, data in ./varve-data
-              varve query 'sum by (job) (up)'               ask the data directory, no server needed
-              varve query 'rate(x_total[5m])' --start 2026-01-01T00:00:00Z --end 2026-01-02T00:00:00Z --step 5m
-              varve verify --data /srv/varve                read every stored byte and check it
+              varve serve                       a server on 127.0.0.1:9490
+              varve query 'sum by (job) (up)'   ask the data, no server needed
+              varve verify --data /srv/varve    check every stored byte
 
             EXIT STATUS
               0 done, 1 failed, 2 wrong usage or configuration, 3 damage found

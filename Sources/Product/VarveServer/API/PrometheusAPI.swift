@@ -55,7 +55,8 @@ struct PrometheusAPI: Sendable {
         if request.method == "OPTIONS" { return .empty(status: 204, headers: [("allow", allowed)]) }
         guard route.methods.contains(request.method) else {
             var answer = APIError(
-                .methodNotAllowed, "\(request.method.prefix(32)) is not allowed here; use \(allowed)").answer
+                .methodNotAllowed, "\(request.method.prefix(32)) is not allowed here; use \(allowed)"
+            ).answer
             answer.headers.append(("allow", allowed))
             return answer
         }

@@ -1,5 +1,5 @@
-public import PromQL
 import MetricModel
+public import PromQL
 
 /// The answer to a query as JSON, some 64 KiB at a time: a range query may answer hundreds of megabytes.
 ///

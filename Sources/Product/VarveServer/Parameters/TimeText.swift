@@ -65,7 +65,8 @@ public enum TimeText {
         var zone: Int64 = 0
         if !take("Z") {
             let isEast = take("+")
-            guard isEast || take("-"), let hours = digits(2), take(":"), let minutes = digits(2), hours < 24, minutes < 60
+            guard isEast || take("-"), let hours = digits(2), take(":"), let minutes = digits(2), hours < 24,
+                minutes < 60
             else { return nil }
             zone = (hours * 60 + minutes) * (isEast ? 1 : -1)
         }

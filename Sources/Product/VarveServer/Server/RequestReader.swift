@@ -10,7 +10,10 @@ import Synchronization
 /// - Memory is reserved before the bytes are held and given back when the request has been answered.
 /// - After the first 10 s a body that brings less than 1 KiB/s is cut off.
 struct RequestReader: Sendable {
-    enum Refusal: Error { case tooLarge(Int?), noMemory, cut }
+    enum Refusal: Error {
+        case tooLarge(Int?)
+        case noMemory, cut
+    }
 
     /// A body and the memory it holds.
     struct Body: Sendable {

@@ -88,7 +88,8 @@ public struct CannotListen: Error, CustomStringConvertible {
         case EADDRINUSE:
             "port \(port) is in use: cannot listen on \(address). Stop the other process "
                 + "(`ss -ltnp 'sport = :\(port)'` names it) or choose another port with --listen HOST:PORT"
-        case EACCES: "not allowed to listen on \(address): ports below 1024 need a privilege; choose another with --listen"
+        case EACCES:
+            "not allowed to listen on \(address): ports below 1024 need a privilege; choose another with --listen"
         case EADDRNOTAVAIL: "\(host) is not an address of this machine: cannot listen on \(address)"
         default: "cannot listen on \(address): errno \(errno)"
         }

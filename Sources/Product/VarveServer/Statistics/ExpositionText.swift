@@ -10,9 +10,10 @@ enum ExpositionText {
 
         /// - Parameter accept: the request's header; empty when absent.
         init(accept: String) {
-            self = accept.lowercased().split(separator: ",").contains { piece in
-                String(piece).trimmedASCII.hasPrefix("application/openmetrics-text")
-            } ? .openMetrics : .prometheus
+            self =
+                accept.lowercased().split(separator: ",").contains { piece in
+                    String(piece).trimmedASCII.hasPrefix("application/openmetrics-text")
+                } ? .openMetrics : .prometheus
         }
 
         var contentType: String {

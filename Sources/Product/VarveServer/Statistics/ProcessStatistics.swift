@@ -40,24 +40,24 @@ struct ProcessStatistics: Sendable {
     }
 
     #if canImport(Glibc)
-    private static func contents(of path: String) -> String {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return "" }
-        defer { close(file) }
-        return withUnsafeTemporaryAllocation(byteCount: 4_096, alignment: 1) { buffer in
-            let count = Glibc.read(file, buffer.baseAddress, buffer.count)
-            return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : ""
+        private static func contents(of path: String) -> String {
+            let file = open(path, O_RDONLY | O_CLOEXEC)
+            guard file >= 0 else { return "" }
+            defer { close(file) }
+            return withUnsafeTemporaryAllocation(byteCount: 4_096, alignment: 1) { buffer in
+                let count = Glibc.read(file, buffer.baseAddress, buffer.count)
+                return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : ""
+            }
         }
-    }
 
-    private static func entries(in path: String) -> Int? {
-        guard let directory = opendir(path) else { return nil }
-        defer { closedir(directory) }
-        var count = 0
-        while readdir(directory) != nil { count += 1 }
-        // `.`, `..` and the descriptor of this very listing.
-        return max(0, count - 3)
-    }
+        private static func entries(in path: String) -> Int? {
+            guard let directory = opendir(path) else { return nil }
+            defer { closedir(directory) }
+            var count = 0
+            while readdir(directory) != nil { count += 1 }
+            // `.`, `..` and the descriptor of this very listing.
+            return max(0, count - 3)
+        }
 
     #endif
 

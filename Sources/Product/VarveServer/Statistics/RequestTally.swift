@@ -22,7 +22,9 @@ final class RequestTally: Sendable {
     }
 
     var statistics: [DatabaseStatistic] {
-        let tallies = tallies.withLock { $0 }.sorted { ($0.key.handler, $0.key.status) < ($1.key.handler, $1.key.status) }
+        let tallies = tallies.withLock { $0 }.sorted {
+            ($0.key.handler, $0.key.status) < ($1.key.handler, $1.key.status)
+        }
         let requests = tallies.map { key, tally in
             DatabaseStatistic(
                 name: "varve_http_requests_total", help: "HTTP requests answered, by handler and status.",
