@@ -31,7 +31,9 @@ public enum Levels {
                 definition.append(2)
             }
         }
-        var result: (repetition: [UInt8], definition: [UInt8], values: Int, nulls: Int) = ([], [], repetition.count, nulls)
+        var result: (repetition: [UInt8], definition: [UInt8], values: Int, nulls: Int) = (
+            [], [], repetition.count, nulls
+        )
         RunLengthHybrid.encode(repetition, width: 1, into: &result.repetition)
         RunLengthHybrid.encode(definition, width: 2, into: &result.definition)
         return result
