@@ -115,9 +115,9 @@ final class SamplesCursor: BatchCursor {
                 group.done += 1
                 group.doneRows = 0
             }
-            let touched = group.pages.integers.touched(range)
-            pages += touched.count - (touched.first == lastPage ? 1 : 0)
-            lastPage = touched.last ?? lastPage
+            let touched = group.pages.integers.touched(range, from: max(lastPage, 0))
+            pages += touched.count - (touched.lowerBound == lastPage ? 1 : 0)
+            lastPage = touched.upperBound
             rows += range.count
             spans.append(SamplesSpan(id: group.index.ids[series], rows: range))
         }
@@ -205,7 +205,7 @@ struct SamplesRows {
     var count: Int { ids.count }
 
     mutating func append(id: Int64, times more: ArraySlice<Int64>) {
-        ids.append(contentsOf: repeatElement(id, count: more.count))
+        for _ in 0..<more.count { ids.append(id) }
         times.append(contentsOf: more)
     }
 }

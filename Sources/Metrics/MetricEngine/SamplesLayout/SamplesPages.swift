@@ -54,20 +54,27 @@ struct PagedColumn {
         ends = try await file.pageLocations(rowGroup: rowGroup, column: leaf.rawValue).map(\.rows.upperBound)
     }
 
-    /// Numbers of the pages that hold rows of `range`, which is not empty and within the row group.
-    func touched(_ range: Range<Int>) -> ClosedRange<Int> {
-        let first = ends.firstIndex(notBelow: range.lowerBound + 1, from: 0)
-        return first...max(first, ends.firstIndex(notBelow: range.upperBound, from: first))
+    /// Numbers of the pages that hold rows of `range`, which is not empty, within the row group and not before page
+    /// `start`.
+    func touched(_ range: Range<Int>, from start: Int = 0) -> ClosedRange<Int> {
+        let first = number(of: range.lowerBound, from: start)
+        return first...number(of: range.upperBound - 1, from: first)
+    }
+
+    /// Most rows lie in the page of the row before, or in the next: looked at first.
+    private func number(of row: Int, from start: Int) -> Int {
+        if start < ends.count, row < ends[start] { return start }
+        return min(ends.firstIndex(notBelow: row + 1, from: start), ends.count - 1)
     }
 
     /// Numbers of the wanted pages that hold rows of `ranges` (ascending), each once.
     func numbers(touching ranges: some Sequence<Range<Int>>, where isWanted: (Int) -> Bool) -> [Int] {
         var numbers: [Int] = []
-        var next = 0
+        var last = -1
         for range in ranges where !range.isEmpty {
-            for page in touched(range) where page >= next {
+            for page in touched(range, from: max(last, 0)) where page > last {
                 if isWanted(page) { numbers.append(page) }
-                next = page + 1
+                last = page
             }
         }
         return numbers

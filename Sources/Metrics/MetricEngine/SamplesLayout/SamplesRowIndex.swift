@@ -14,18 +14,22 @@ struct SamplesRowIndex: Sendable {
     var entries: Int { ids.count + divisors.count }
 
     init(series: ColumnPages, divisors: ColumnPages, rows: Int, place: String) throws {
-        try Self.forEachRun(of: series, { $0.int64s(at: $1) }, { try $0.int64s(nil) }) { id, count in
-            if ids.last == id {
-                ends[ends.count - 1] += count
-            } else {
-                ids.append(id)
-                ends.append((ends.last ?? 0) + count)
-            }
-        }
-        try Self.forEachRun(of: divisors, { $0.doubles(at: $1) }, { try $0.doubles(nil) }) { divisor, count in
-            self.divisors.append(divisor)
-            divisorEnds.append((divisorEnds.last ?? 0) + count)
-        }
+        try Self.forEachRun(
+            of: series, { $0.int64s(at: $1) }, { try $0.int64s(nil) },
+            do: { id, count in
+                if ids.last == id {
+                    ends[ends.count - 1] += count
+                } else {
+                    ids.append(id)
+                    ends.append((ends.last ?? 0) + count)
+                }
+            })
+        try Self.forEachRun(
+            of: divisors, { $0.doubles(at: $1) }, { try $0.doubles(nil) },
+            do: { divisor, count in
+                self.divisors.append(divisor)
+                divisorEnds.append((divisorEnds.last ?? 0) + count)
+            })
         let isAscending = zip(ids, ids.dropFirst()).allSatisfy { $0 < $1 }
         guard isAscending, (ends.last ?? 0) == rows, (divisorEnds.last ?? 0) == rows else {
             throw StorageError(
@@ -37,7 +41,7 @@ struct SamplesRowIndex: Sendable {
     /// Calls `body` with each run of a required column; values in a dictionary are looked up once a run.
     private static func forEachRun<T: Equatable>(
         of column: ColumnPages, _ entry: (ParquetDictionary, Int) -> T?, _ values: (ParquetPage) throws -> [T],
-        _ body: (T, Int) -> Void
+        do body: (T, Int) -> Void
     ) throws {
         for page in column.pages {
             if page.encoding.usesDictionary {
