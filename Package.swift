@@ -106,6 +106,11 @@ let package = Package(
         .target(
             name: "Simulation", dependencies: ["Platform", "ObjectStorage"], path: "Sources/Simulation",
             swiftSettings: strict),
+        tests(
+            "VarveServer",
+            [
+                "VarveServer", "PromQL", "MetricModel", "Platform", .product(name: "Logging", package: "swift-log"),
+            ]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

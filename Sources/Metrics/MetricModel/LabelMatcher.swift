@@ -34,8 +34,8 @@ public struct LabelMatcher: Sendable, Hashable {
 
     public func matches(_ candidate: String) -> Bool {
         switch operation {
-        case .equal: candidate == value
-        case .notEqual: candidate != value
+        case .equal: candidate.hasSameBytes(as: value)
+        case .notEqual: !candidate.hasSameBytes(as: value)
         case .matches: regex?.matches(candidate) ?? false
         case .notMatches: !(regex?.matches(candidate) ?? true)
         }
@@ -47,7 +47,7 @@ public struct LabelMatcher: Sendable, Hashable {
     public var matchesEmpty: Bool { matches("") }
 
     public static func == (a: Self, b: Self) -> Bool {
-        a.name == b.name && a.operation == b.operation && a.value == b.value
+        a.operation == b.operation && a.name.hasSameBytes(as: b.name) && a.value.hasSameBytes(as: b.value)
     }
     public func hash(into hasher: inout Hasher) {
         hasher.combine(name)

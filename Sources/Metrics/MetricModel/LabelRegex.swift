@@ -68,7 +68,7 @@ public final class LabelRegex: Sendable {
         switch form {
         case .anything: return true
         case .nonEmpty: return !text.isEmpty
-        case .literals(let literals): return literals.contains(text)
+        case .literals(let literals): return literals.contains { $0.hasSameBytes(as: text) }
         case .prefix(let prefix): return text.utf8.starts(with: prefix.utf8)
         case .compiled(let compiled):
             var text = text

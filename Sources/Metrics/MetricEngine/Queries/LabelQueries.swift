@@ -25,15 +25,15 @@ extension MetricStore {
     /// - Throws: `SelectError`, `CancellationError`.
     public func labelNames(_ request: LabelRequest) async throws -> [String] {
         try await collect(request) { visit in
-            var found: Set<String> = []
+            var found: [String] = []
             try await visit { index, ordinals in
                 guard !ordinals.isEmpty else { return }
-                found.insert(Labels.metricNameLabel)
+                found.append(Labels.metricNameLabel)
                 var shapes = OrdinalSet()
                 for ordinal in ordinals { shapes.insert(index.shapeOf[Int(ordinal)]) }
                 var names = OrdinalSet()
                 shapes.forEach { shape in for name in index.names(ofShape: shape) { names.insert(name) } }
-                names.forEach { found.insert(index.names.string($0)) }
+                names.forEach { found.append(index.names.string($0)) }
             }
             return found
         }
@@ -43,12 +43,12 @@ extension MetricStore {
     /// - Throws: `SelectError`, `CancellationError`.
     public func labelValues(of name: String, _ request: LabelRequest) async throws -> [String] {
         try await collect(request) { visit in
-            var found: Set<String> = []
+            var found: [String] = []
             try await visit { index, ordinals in
                 var codes = OrdinalSet()
                 if name.hasSameBytes(as: Labels.metricNameLabel) {
                     for ordinal in ordinals { codes.insert(index.metricOf[Int(ordinal)]) }
-                    codes.forEach { found.insert(index.metrics.string($0)) }
+                    codes.forEach { found.append(index.metrics.string($0)) }
                     return
                 }
                 guard let wanted = index.names.code(of: name) else { return }
@@ -56,7 +56,7 @@ extension MetricStore {
                     guard let at = index.position(of: wanted, inShape: index.shapeOf[Int(ordinal)]) else { continue }
                     codes.insert(index.codes[index.firstCode(of: ordinal) + at])
                 }
-                codes.forEach { found.insert(index.values[Int(wanted)].string($0)) }
+                codes.forEach { found.append(index.values[Int(wanted)].string($0)) }
             }
             return found
         }
@@ -81,12 +81,17 @@ extension MetricStore {
     private typealias Visit = ((LabelIndexView, [UInt32]) -> Void) async throws -> Void
 
     private func collect(
-        _ request: LabelRequest, _ body: (Visit) async throws -> Set<String>
+        _ request: LabelRequest, _ body: (Visit) async throws -> [String]
     ) async throws -> [String] {
         guard request.start <= request.end else { return [] }
         do {
             let found = try await body { use in try await self.visit(request, use) }
-            return Array(found.sorted { $0.precedesByBytes($1) }.prefix(request.bound))
+            // By bytes: a set of strings would take two spellings of one character for one.
+            var distinct: [String] = []
+            for text in found.sorted(by: { $0.precedesByBytes($1) }) where distinct.last?.hasSameBytes(as: text) != true {
+                distinct.append(text)
+            }
+            return Array(distinct.prefix(request.bound))
         } catch let error as StorageError {
             throw SelectError.storage(error.text)
         }

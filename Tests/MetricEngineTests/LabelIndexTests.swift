@@ -1,0 +1,100 @@
+import MetricModel
+import Platform
+import Testing
+
+@testable import MetricEngine
+
+/// The columnar index against a plain array of label sets.
+@Suite struct LabelIndexTests {
+    private static func insert(_ labels: Labels, _ index: inout LabelIndex) -> (ordinal: UInt32, isNew: Bool) {
+        Array((labels.metricName ?? "").utf8).withUnsafeBytes {
+            index.insert(metric: $0, labels: LabelEncoding.encode(labels)[...])
+        }
+    }
+
+    @Test(arguments: UInt64(0)..<20)
+    func aLabelSetHasOneOrdinal(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var index = LabelIndex(hash: KeyedHash128(random: SeededRandomSource(seed: seed)))
+        var model: [Labels] = []
+        for _ in 0..<600 {
+            let labels = RandomLabels.pick(using: &random)
+            let (ordinal, isNew) = Self.insert(labels, &index)
+            if let known = model.firstIndex(of: labels) {
+                #expect(!isNew && Int(ordinal) == known)
+            } else {
+                #expect(isNew && Int(ordinal) == model.count)
+                model.append(labels)
+            }
+        }
+        let view = index.view()
+        for (i, labels) in model.enumerated() {
+            #expect(view.labels(of: UInt32(i)) == labels)
+            #expect(view.canonicalLabels(of: UInt32(i)) == LabelEncoding.encode(labels))
+            let metric = Array((labels.metricName ?? "").utf8)
+            let found = metric.withUnsafeBytes { index.find(metric: $0, labels: LabelEncoding.encode(labels)[...]) }
+            #expect(found == UInt32(i))
+        }
+        let absent = Array("absent".utf8).withUnsafeBytes { index.find(metric: $0, labels: []) }
+        #expect(absent == nil)
+    }
+
+    @Test(arguments: UInt64(0)..<40)
+    func matchersChooseWhatTheyMean(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        var index = LabelIndex(hash: KeyedHash128(random: SeededRandomSource(seed: seed)))
+        var model: [Labels] = []
+        for _ in 0..<300 {
+            let labels = RandomLabels.pick(using: &random)
+            if Self.insert(labels, &index).isNew { model.append(labels) }
+        }
+        let view = index.view()
+        for _ in 0..<60 {
+            let alive = OrdinalSet((0..<UInt32(model.count)).filter { _ in Int.random(in: 0..<4, using: &random) > 0 })
+            let matchers = try RandomLabels.matchers(using: &random)
+            let expected = (0..<UInt32(model.count)).filter {
+                alive.contains($0) && model[Int($0)].satisfy(matchers)
+            }
+            #expect(view.select(matchers, among: alive).sorted() == expected, "seed \(seed), \(matchers)")
+        }
+    }
+
+    @Test func orderByCodesIsTheOrderOfTheLabels() {
+        var random = SeededGenerator(seed: 7)
+        var index = LabelIndex(hash: KeyedHash128(random: SeededRandomSource(seed: 7)))
+        var model: [Labels] = []
+        for _ in 0..<400 {
+            let labels = RandomLabels.pick(using: &random)
+            if Self.insert(labels, &index).isNew { model.append(labels) }
+        }
+        let view = index.view()
+        let sorted = (0..<UInt32(model.count)).sorted { view.precedes($0, $1) }
+        #expect(sorted.map { model[Int($0)] } == model.sorted())
+    }
+
+    /// A view is what was there when it was taken, whatever is inserted later.
+    @Test func aViewStaysWhatItWas() {
+        var random = SeededGenerator(seed: 3)
+        var index = LabelIndex(hash: KeyedHash128(random: SeededRandomSource(seed: 3)))
+        var views: [(LabelIndexView, [Labels])] = []
+        var model: [Labels] = []
+        for step in 0..<2_000 {
+            let labels = Labels([
+                (Labels.metricNameLabel, "m\(Int.random(in: 0..<50, using: &random))"),
+                ("id", "\(Int.random(in: 0..<1_000, using: &random))"),
+            ])
+            if Self.insert(labels, &index).isNew { model.append(labels) }
+            if step % 100 == 0 { views.append((index.view(), model)) }
+        }
+        for (view, then) in views {
+            #expect(view.count == then.count)
+            for (i, labels) in then.enumerated() { #expect(view.labels(of: UInt32(i)) == labels) }
+            let all = OrdinalSet(0..<UInt32(model.count))
+            #expect(view.select([], among: all).count == then.count)
+            if let last = then.last, let id = last["id"] {
+                let expected = then.indices.filter { then[$0]["id"] == id }.map { UInt32($0) }
+                #expect(view.select([LabelMatcher("id", equals: id)], among: all) == expected)
+            }
+        }
+    }
+}
