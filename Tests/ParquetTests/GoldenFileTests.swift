@@ -24,7 +24,7 @@ import Testing
                     isOptional: true,
                     pageRows: 8, compression: .none),
                 .doubles([0, 1.5, .nan], validity: nil, isOptional: false, pageRows: 8, compression: .none),
-            ] + EncodedChunk.stringMap(maps, compression: .none)
+            ] + EncodedChunk.stringMap(maps, pageRows: 8, compression: .none)
         writer.beginRowGroup()
         for (column, chunk) in chunks.enumerated() { try writer.write(chunk, column: column) }
         try writer.endRowGroup(rows: 3)

@@ -44,7 +44,7 @@ import Testing
             column: 2)
         var maps = StringMaps()
         for _ in 0..<5 { maps.appendRow([]) }
-        for (i, chunk) in EncodedChunk.stringMap(maps, compression: .zstd(1)).enumerated() {
+        for (i, chunk) in EncodedChunk.stringMap(maps, pageRows: 8, compression: .zstd(1)).enumerated() {
             try writer.write(chunk, column: 3 + i)
         }
         try writer.endRowGroup(rows: 5)

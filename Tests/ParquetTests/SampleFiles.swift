@@ -76,7 +76,7 @@ struct SampleRows: Equatable {
             .deltas(integers, validity: nil, isOptional: false, pageRows: pageRows * 2, compression: compression),
             .booleans(flags, validity: flagValidity, isOptional: true, pageRows: pageRows, compression: compression),
             .constant(Array("same".utf8), rows: count, compression: compression),
-        ] + EncodedChunk.stringMap(maps, compression: compression)
+        ] + EncodedChunk.stringMap(maps, pageRows: pageRows, compression: compression)
     }
 
     static func file(_ groups: [SampleRows], pageRows: Int, _ compression: PageCompression) throws -> [UInt8] {
