@@ -1,6 +1,7 @@
 import ArgumentParser
 import Platform
 import PromQL
+import Varve
 import VarveServer
 
 /// How the process ends: scripts depend on it.
@@ -18,6 +19,13 @@ enum ExitStatus: Int32 {
         case let failure as CommandFailure:
             Terminal.printError("varve: \(failure.text)")
             return failure.status
+        case let error as VarveError:
+            Terminal.printError("varve: \(error)")
+            switch error.kind {
+            case .damaged: return .damage
+            case .refused: return .usage
+            case .retryLater, .taken, .foreign, .failed: return .failed
+            }
         case let damage as DamagedFile:
             Terminal.printError("varve: \(damage)")
             return .damage
