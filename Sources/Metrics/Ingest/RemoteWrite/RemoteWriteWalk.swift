@@ -185,9 +185,10 @@ struct RemoteWriteWalk {
     private mutating func canonical(
         _ labels: [(name: Range<Int>, value: Range<Int>)], samples: Int
     ) -> (metric: [UInt8], labels: [UInt8])? {
+        let bytes = bytes
         func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[range]) }
         func text(_ range: Range<Int>) -> String { String(decoding: slice(range).prefix(256), as: UTF8.self) }
-        let described = {
+        func described() -> String {
             "{" + labels.prefix(8).map { "\(text($0.name))=\"\(text($0.value))\"" }.joined(separator: ", ") + "}"
         }
         let sorted = labels.sorted { slice($0.name).lexicographicallyPrecedes(slice($1.name)) }
