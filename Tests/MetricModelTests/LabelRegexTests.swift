@@ -41,7 +41,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["(?i)abc", "(?i)a|b", "(?i)ab.*", "(?i:abc)", "(?s)a", "(?U)a.*", "(?i)", "^abc$", "abc$", "a\\.b"])
+    @Test(arguments: [
+        "(?i)abc", "(?i)a|b", "(?i)ab.*", "(?i:abc)", "(?s)a", "(?U)a.*", "(?i)", "^abc$", "abc$", "a\\.b",
+    ])
     func patternsWithFlagsOrAnchorsTakeNoShortcut(pattern: String) throws {
         #expect(try LabelRegex(pattern).literalAlternatives == nil)
     }

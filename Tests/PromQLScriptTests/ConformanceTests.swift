@@ -43,12 +43,17 @@ import Testing
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// Evaluations that need native histograms, which Varve does not store: so many per file, and no more.
+    private static let needNativeHistograms = [
+        "functions.test": 98, "histograms.test": 92, "native_histograms.test": 519, "operators.test": 72,
+    ]
+
     @Test(arguments: files)
     func prometheusScriptsPass(name: String) async throws {
         let script = try Script(try text(name), name: name)
         let report = try await ScriptRunner().run(script)
-        print("\(name): \(report.passed) passed, \(report.failed) failed, \(report.skipped) skipped")
-        for failure in report.failures { print(failure.description.prefix(1500)) }
-        #expect(report.failed == 0)
+        #expect(report.failed == 0, "\(report)")
+        #expect(report.skipped == Self.needNativeHistograms[name, default: 0])
+        #expect(report.passed > 0)
     }
 }

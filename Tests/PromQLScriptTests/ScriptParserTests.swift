@@ -39,7 +39,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "1x", "x3", "1+x3", "1+2", "abc", "1,2", "{{", "{{}}+{{}}", "1x99999999999999999999", "1x100000000", "--1", "1..2",
+        "1x", "x3", "1+x3", "1+2", "abc", "1,2", "{{", "{{}}+{{}}", "1x99999999999999999999", "1x100000000", "--1",
+        "1..2",
         "_y", "stalex",
     ])
     func brokenValuesAreRefused(text: String) {
@@ -68,6 +69,7 @@ import Testing
 
             eval range from 0 to 10m step 1m foo to bar
               foo{} 1 _ 3
+
             eval_fail instant at 0 foo
               expected_fail_message  it failed
 
@@ -92,12 +94,24 @@ import Testing
         #expect(load.series[0].labels == Labels([("__name__", "foo"), ("a", "b c")]))
         #expect(converted.addsNativeHistograms)
         #expect(first.query == "sum by (a) (foo)  # kept")
-        #expect(first.line == 11 && first.time == .instant(90_000))
+        #expect(first.line == 10 && first.time == .instant(90_000))
         #expect(first.forbidsWarnings && first.infos.count == 2 && first.isOrdered && first.series.count == 2)
         #expect(ranged.time == .range(start: 0, end: 600_000, step: 60_000) && ranged.query == "foo to bar")
         #expect(ranged.series[0].points == [.value(1), .omitted, .value(3)])
-        // The old form ends at its message; what follows the range's last line is the next command.
-        #expect(script.commands.count == 9 - 1)
+        guard case .evaluate(let failing) = script.commands[5], case .evaluate(let scalar) = script.commands[6],
+            case .evaluate(let window) = script.commands[7], case .evaluate(let text) = script.commands[8]
+        else {
+            Issue.record("\(script.commands)")
+            return
+        }
+        guard case .exactly("it failed")? = failing.failure else {
+            Issue.record("\(failing)")
+            return
+        }
+        #expect(scalar.scalar == -16)
+        #expect(window.rangeVector?.start == 10_000 && window.rangeVector?.step == 10_000)
+        #expect(text.string == "x\n")
+        #expect(script.commands.count == 9)
     }
 
     @Test(arguments: [
@@ -105,15 +119,13 @@ import Testing
         ("eval instant at 5m", 1), ("eval range from 10 to 0 step 1 foo", 1), ("eval_maybe instant at 5m foo", 1),
         ("eval instant at 5m foo\n  foo 1 2", 2), ("eval instant at 5m foo\n  expect nothing", 2),
         ("eval instant at 5m foo\n  expect warn sure", 2), ("eval instant at 5m foo\n  expect warn regex: (", 2),
-        ("eval instant at 5m foo\n  expect warn\n  expect no_warn", 1), ("eval instant at 5m foo\n  expect string x", 2),
+        ("eval instant at 5m foo\n  expect warn\n  expect no_warn", 1),
+        ("eval instant at 5m foo\n  expect string x", 2),
         ("eval instant at 5m foo[1m]\n  expect range vector from 1 to 2", 2),
     ])
     func brokenScriptsNameTheirLine(text: String, line: Int) {
-        #expect {
-            try Script(text, name: "test")
-        } throws: { error in
-            let found = (error as? ScriptError)?.line
-            return found == line || (text.contains("expect ") && found.map { $0 == line || $0 == line + 1 } == true)
+        #expect { try Script(text, name: "test") } throws: { error in
+            (error as? ScriptError)?.line == line
         }
     }
 }

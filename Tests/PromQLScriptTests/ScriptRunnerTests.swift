@@ -1,7 +1,6 @@
 import MetricModel
 import PromQL
 import PromQLScript
-import Synchronization
 import Testing
 
 /// The runner must fail what is wrong: a tester that passes everything proves nothing.
@@ -69,7 +68,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "eval instant at 2m h\n  h 1", "eval instant at 2m sum(h)", "eval instant at 2m {a=\"\"}\n  mixed 7",
+        "eval instant at 2m h\n  h 1", "eval instant at 2m sum(h)",
+        "eval instant at 2m {__name__=~\"h|foo\"}\n  mixed 7",
         "eval instant at 3m mixed\n  mixed 1", "eval range from 0 to 3m step 1m mixed\n  mixed 1 1 1",
     ])
     func whatNeedsNativeHistogramsIsSkippedAndSaysSo(evaluation: String) async throws {

@@ -50,8 +50,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("SUM by (job, \"a.b\",) (rate(http{code=~\"5..\", code!=\"\"}[5m:]))",
-            "sum by (job, \"a.b\") (rate(http{code!=\"\",code=~\"5..\"}[5m:]))"),
+        (
+            "SUM by (job, \"a.b\",) (rate(http{code=~\"5..\", code!=\"\"}[5m:]))",
+            "sum by (job, \"a.b\") (rate(http{code!=\"\",code=~\"5..\"}[5m:]))"
+        ),
         ("sum(x) without (a)", "sum without (a) (x)"),
         ("topk(3, x)", "topk(3, x)"),
         ("count_values(\"v\", x)", "count_values(\"v\", x)"),

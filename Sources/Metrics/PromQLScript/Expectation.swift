@@ -54,7 +54,8 @@ struct Expectation {
         if let scalar = evaluation.scalar { return "scalar \(scalar)" }
         if let string = evaluation.string { return "string \"\(string)\"" }
         return evaluation.series.isEmpty
-            ? "nothing" : evaluation.series.map { "\($0.labels.scriptText) \($0.points.scriptText)" }.joined(separator: "; ")
+            ? "nothing"
+            : evaluation.series.map { "\($0.labels.scriptText) \($0.points.scriptText)" }.joined(separator: "; ")
     }
 
     private func vector(_ samples: [ResultSample]) -> Mismatch? {

@@ -96,10 +96,10 @@ struct ScriptParser {
     private mutating func evaluation() throws(ScriptError) -> Evaluation {
         var evaluation = try evaluationHeader()
         let start = index
-        index += 1
-        while index < lines.count, !lines[index].isEmpty {
-            let line = lines[index]
+        defer { index += 1 }  // until then it is the line that errors name
+        while index + 1 < lines.count, !lines[index + 1].isEmpty {
             index += 1
+            let line = lines[index]
             if line.hasPrefix("expected_fail_message"), evaluation.failure != nil {
                 evaluation.failure = .exactly(String(line.dropFirst(21)).trimmed)
                 break
@@ -124,14 +124,12 @@ struct ScriptParser {
                 evaluation.scalar = number
                 break
             }
-            index -= 1  // errors name this line
             let (labels, points) = try series(line)
             if case .instant = evaluation.time, points.count > 1, evaluation.rangeVector == nil {
                 throw failure(
                     "expecting multiple values in instant evaluation not allowed; use 'expect range vector'")
             }
             evaluation.series.append(Evaluation.ExpectedSeries(labels: labels, points: points))
-            index += 1
         }
         if evaluation.forbidsInfos && !evaluation.infos.isEmpty {
             throw failure("info and no_info cannot be used together", line: start)

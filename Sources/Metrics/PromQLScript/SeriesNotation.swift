@@ -119,8 +119,9 @@ enum SeriesNotation {
                 let last = position > digits ? bytes[position - 1] | 32 : 0
                 let isSignOfExponent =
                     (next == UInt8(ascii: "+") || next == UInt8(ascii: "-")) && last == UInt8(ascii: "e")
-                guard (48...57).contains(next) || next == UInt8(ascii: ".") || next | 32 == UInt8(ascii: "e")
-                    || isSignOfExponent
+                guard
+                    (48...57).contains(next) || next == UInt8(ascii: ".") || next | 32 == UInt8(ascii: "e")
+                        || isSignOfExponent
                 else { break }
                 position += 1
             }

@@ -214,7 +214,9 @@ struct Lexer {
     }
 
     func lowercased(_ token: Token) -> String {
-        String(decoding: bytes[token.start..<token.end].lazy.map { $0 &+ ((65...90).contains($0) ? 32 : 0) }, as: UTF8.self)
+        String(
+            decoding: bytes[token.start..<token.end].lazy.map { $0 &+ ((65...90).contains($0) ? 32 : 0) }, as: UTF8.self
+        )
     }
 
     /// The character at a byte, in single quotes.
