@@ -35,8 +35,8 @@ extension Evaluator {
                     shared = (source.samples.timestamps, rates)
                 }
                 budget.looked &+= rates.samples
-                column.isComplete = rates.apply(
-                    to: source.samples.values, isCounter: isCounter, into: &column.values)
+                column.isComplete = try rates.apply(
+                    to: source.samples.values, isCounter: isCounter, into: &column.values, &budget)
             case .extrapolated(let isCounter, let isRate):
                 let isSmoothed = node.range.extrapolation == .smoothed
                 let seconds = isRate ? Go.seconds(milliseconds: node.range.range) : nil
@@ -74,10 +74,8 @@ extension Evaluator {
         let reachRight = argument.extrapolation == .smoothed ? lookback : 0
         var cursor = WindowCursor()
         var isComplete = true
-        // Typed errors do not pass through the buffer closures: carried out by hand.
-        var failure: QueryError?
-        samples.timestamps.withUnsafeBufferPointer { timestamps in
-            samples.values.withUnsafeBufferPointer { values in
+        try samples.timestamps.withUnsafeBufferPointer { (timestamps) throws(QueryError) in
+            try samples.values.withUnsafeBufferPointer { (values) throws(QueryError) in
                 precondition(timestamps.count == values.count)
                 for step in 0..<grid.count {
                     let time = grid.time(step)
@@ -90,23 +88,18 @@ extension Evaluator {
                     }
                     let inside = cursor.lower..<cursor.upper
                     budget.looked &+= inside.count
+                    try budget.spend(inside.count)
                     let window = Window(
                         timestamps: UnsafeBufferPointer(rebasing: timestamps[inside]),
                         values: UnsafeBufferPointer(rebasing: values[inside]), start: start, end: end, time: time,
                         first: scalars.isEmpty ? 0 : scalars[0][step],
                         second: scalars.count < 2 ? 0 : scalars[1][step])
-                    do throws(QueryError) {
-                        let value = try kernel(window)
-                        column.values[step] = value
-                        if Absent.is(value) { isComplete = false }
-                    } catch {
-                        failure = error
-                        return
-                    }
+                    let value = try kernel(window)
+                    column.values[step] = value
+                    if Absent.is(value) { isComplete = false }
                 }
             }
         }
-        if let failure { throw failure }
         column.isComplete = isComplete
     }
 
@@ -145,21 +138,35 @@ extension Evaluator {
     func rawSamples(of argument: RangeArgument, at time: Int64) throws(QueryError) -> [ResultSeries] {
         let end = argument.windowEnd(at: time)
         let start = end &- argument.range
+        let reachLeft = argument.extrapolation == nil ? 0 : lookback
+        let reachRight = argument.extrapolation == .smoothed ? lookback : 0
         var series: [ResultSeries] = []
-        var columns: [SeriesColumn] = []
         try forEachSource(of: argument, StepGrid(instant: time)) { (source) throws(QueryError) in
             try budget.check()
             var cursor = WindowCursor()
-            source.samples.timestamps.withUnsafeBufferPointer { cursor.move($0, start: start, end: end) }
+            source.samples.timestamps.withUnsafeBufferPointer {
+                cursor.move($0, start: start &- reachLeft, end: end &+ reachRight)
+            }
             guard cursor.upper > cursor.lower else { return }
             let inside = cursor.lower..<cursor.upper
             budget.looked &+= inside.count
             let labels = source.dropsName ? source.labels.withoutMetadata : source.labels
-            columns.append(SeriesColumn(labels: labels, values: [1]))
-            series.append(
-                ResultSeries(
-                    labels: labels, timestamps: Array(source.samples.timestamps[inside]),
-                    values: Array(source.samples.values[inside])))
+            var timestamps = Array(source.samples.timestamps[inside])
+            var values = Array(source.samples.values[inside])
+            if let extrapolation = argument.extrapolation {
+                let edged = timestamps.withUnsafeBufferPointer { timestamps in
+                    values.withUnsafeBufferPointer { values in
+                        ExtendedRange.edged(
+                            Window(
+                                timestamps: timestamps, values: values, start: start, end: end, time: time, first: 0,
+                                second: 0), isSmoothed: extrapolation == .smoothed)
+                    }
+                }
+                timestamps = edged.map(\.time)
+                values = edged.map(\.value)
+            }
+            if timestamps.isEmpty { return }
+            series.append(ResultSeries(labels: labels, timestamps: timestamps, values: values))
         }
         // Names that went may leave two series with the same labels.
         if Set(series.map(\.labels)).count < series.count { return try Self.joined(series) }
