@@ -92,7 +92,7 @@ let package = Package(
         room(
             "VarveServer", on: "Product",
             [
-                "Varve", "PromQL", "MetricModel", "MetricEngine", "Ingest", "StorageEngine", "Platform", hummingbird,
+                "Varve", "PromQL", "MetricModel", "MetricEngine", "Ingest", "StorageEngine", "WAL", "Platform", hummingbird,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -1,10 +1,11 @@
 import Ingest
 import MetricEngine
-import MetricModel
+public import MetricModel
 import Platform
-import PromQL
+public import PromQL
 import StorageEngine
 public import Varve
+import WAL
 
 /// The library as the HTTP API sees it: limits become 'truncated', errors become what a sender should do.
 extension Database: MetricDatabase {
