@@ -175,6 +175,39 @@ struct CommitFaultTests {
         #expect(try await ManifestReader.load(store: inner) == writer.manifest)
     }
 
+    @Test func aSwapThatMayStillArriveIsDoubtHoweverOftenTheHeadIsRead() async throws {
+        let inner = MemoryStore()
+        let store = FaultyStore(inner)
+        let writer = try await ManifestWriter.settled(store, claimant: 1, .swift(), .simulated(seed: 1))
+        store.fail(.put, under: "head", times: nil, .before(.unanswered))
+        await #expect {
+            try await writer.commit(.adding(.sample(1, counter: 1)))
+        } throws: {
+            if case .unknown = $0 as? ManifestError { true } else { false }
+        }
+        #expect(writer.stopped != nil)
+        #expect(store.requests.filter { $0 == .init(operation: .put, key: "head") }.count == 1 + 3)
+    }
+
+    @Test func aHeadThatWentBackIsNotSwappedAgain() async throws {
+        let store = MemoryStore()
+        let writer = try await ManifestWriter.settled(store, claimant: 1, .swift(), .simulated(seed: 1))
+        let old = try await store.get(ObjectKey(trusted: "head"))
+        _ = try await writer.commit(.adding(.sample(1, counter: 1)))
+        // Somebody restores a backup under a running writer.
+        try await store.put(old.bytes, at: ObjectKey(trusted: "head"), .always)
+        await #expect {
+            try await writer.commit(.adding(.sample(1, counter: 2)))
+        } throws: {
+            if case .unknown(let reason) = $0 as? ManifestError {
+                reason.contains("version 0 of claim 1")
+            } else {
+                false
+            }
+        }
+        #expect(try await store.get(ObjectKey(trusted: "head")).bytes == old.bytes)
+    }
+
     @Test func aStoreThatIsAwayStopsNobody() async throws {
         let store = FaultyStore(MemoryStore())
         let writer = try await ManifestWriter.settled(store, claimant: 1, .swift(), .simulated(seed: 1))
