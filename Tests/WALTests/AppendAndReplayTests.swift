@@ -83,7 +83,9 @@ import Testing
         let world = LogWorld(segmentSize: 16 << 10)
         let log = try await world.open()
         let limit = world.options.recordBytesLimit
-        #expect(throws: WALError.recordTooLarge(bytes: limit, limit: limit)) { try log.enqueue(record(1, bytes: limit)) }
+        #expect(throws: WALError.recordTooLarge(bytes: limit, limit: limit)) {
+            try log.enqueue(record(1, bytes: limit))
+        }
         try await log.append(record(2, bytes: limit - 24))  // 16 of the record, 8 of its entry
         try await log.append(record(3))
         #expect(try await log.sequences == [2, 3])

@@ -182,7 +182,8 @@ struct LogRecovery {
         case .empty, .bad: break  // judged with the rest
         case .newerVersion(let version):
             throw WALError.foreign(
-                "\(path) has format version \(version); this Varve reads version \(LogSegmentHeader.version): use a newer one")
+                "\(path) has format version \(version); this Varve reads version \(LogSegmentHeader.version): use a newer one"
+            )
         case .valid(let header):
             guard header.number == number else {
                 throw WALError.foreign("\(path) is log segment \(header.number) under another's name; move it away")

@@ -95,7 +95,9 @@ enum RecordEncoding {
         for _ in 0..<count {
             guard recordEnd - place >= entryHeader else { return refuse(place, "an entry within its record") }
             let table = buffer.integer(at: place, as: UInt16.self)
-            guard buffer.integer(at: place + 2, as: UInt16.self) == 0 else { return refuse(place + 2, "two zero bytes") }
+            guard buffer.integer(at: place + 2, as: UInt16.self) == 0 else {
+                return refuse(place + 2, "two zero bytes")
+            }
             let payload = Int(buffer.integer(at: place + 4, as: UInt32.self))
             place += entryHeader
             guard payload <= recordEnd - place else { return refuse(place, "a payload within its record") }
