@@ -45,7 +45,7 @@ import Testing
         var random = SeededGenerator(seed: segment)
         // Every byte of headers and small batches; of the long payloads and the zeros behind, some.
         let places = (0..<bytes.count).filter {
-            $0 < 80 || (4_090..<4_200).contains($0) || (used - 300..<used + 64).contains($0) || $0 % 397 == 0
+            $0 < 80 || (4_090..<4_200).contains($0) || (used - 300..<used + 64).contains($0) || $0 % 797 == 0
         }
         for place in places {
             var flipped = bytes
@@ -64,7 +64,7 @@ import Testing
     func everyCutIsRefusedOrLosesNothingAcknowledged(segment: UInt64) async throws {
         let (world, records) = try await sealedLog()
         let bytes = try #require(world.disk.contents(of: world.path(segment)))
-        let lengths = (0..<bytes.count).filter { $0 < 60 || (4_090..<4_200).contains($0) || $0 % 401 == 0 }
+        let lengths = (0..<bytes.count).filter { $0 < 60 || (4_090..<4_200).contains($0) || $0 % 801 == 0 }
         for length in lengths {
             var copy = world
             copy.disk = world.disk.copy()
@@ -155,6 +155,14 @@ import Testing
         bytes[5_000] ^= 1
         world.disk.replace(world.path(1), with: bytes)
         await #expect(throws: WALError.self) { _ = try await log.contents() }
+    }
+
+    @Test func readingAnAbsentLogMakesNothing() async throws {
+        let world = LogWorld()
+        let log = try await RegionLog.openReadOnly(
+            directory: LogWorld.directory, region: "r", options: world.options, environment: world.environment)
+        #expect(try await log.contents().isEmpty && log.lastSequence == nil)
+        #expect(world.disk.operations == 0)
     }
 
     @Test func readingOnlyChangesNothing() async throws {

@@ -92,7 +92,7 @@ import Testing
     }
 
     /// Random appends, waits, releases and reopenings against a list.
-    @Test(arguments: UInt64(0)..<20)
+    @Test(arguments: UInt64(0)..<8)
     func aLogAnswersLikeAList(seed: UInt64) async throws {
         var random = SeededGenerator(seed: seed)
         var world = LogWorld(segmentSize: 16 << 10)

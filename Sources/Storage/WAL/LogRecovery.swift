@@ -88,7 +88,9 @@ struct LogRecovery {
 
     func run() throws -> Outcome {
         if !readOnly { try directory.fileSystem.createDirectory(directory.path) }
-        let contents = try directory.contents()
+        // Reading does not make what is not there; an absent log is an empty one.
+        let isThere = try directory.fileSystem.status(of: directory.path) != nil
+        let contents = isThere ? try directory.contents() : LogDirectory.Contents()
         let found = try examine(contents.segments)
         var outcome = Outcome()
         outcome.report.foreignNames = contents.foreign
