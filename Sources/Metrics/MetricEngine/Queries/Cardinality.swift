@@ -51,7 +51,9 @@ extension MetricStore {
         registry.state.withLock { state in
             statistics.series = state.index.count
             statistics.indexBytes = state.index.memory
-            if let newest = state.segments.keys.max() { statistics.liveSeries = state.segments[newest]?.alive.count ?? 0 }
+            if let newest = state.segments.keys.max() {
+                statistics.liveSeries = state.segments[newest]?.alive.count ?? 0
+            }
         }
         statistics.indexBytes += registry.spellings.memory
         statistics.metadataFamilies = metadataCache.all.count

@@ -88,7 +88,8 @@ extension MetricStore {
             let found = try await body { use in try await self.visit(request, use) }
             // By bytes: a set of strings would take two spellings of one character for one.
             var distinct: [String] = []
-            for text in found.sorted(by: { $0.precedesByBytes($1) }) where distinct.last?.hasSameBytes(as: text) != true {
+            for text in found.sorted(by: { $0.precedesByBytes($1) }) where distinct.last?.hasSameBytes(as: text) != true
+            {
                 distinct.append(text)
             }
             return Array(distinct.prefix(request.bound))

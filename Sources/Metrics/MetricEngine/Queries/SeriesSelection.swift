@@ -71,7 +71,9 @@ extension MetricStore {
         var chosen = matcherSets.count == 1 ? view.index.select(matcherSets[0], among: alive) : []
         if matcherSets.count > 1 {
             var union = OrdinalSet()
-            for matchers in matcherSets { for ordinal in view.index.select(matchers, among: alive) { union.insert(ordinal) } }
+            for matchers in matcherSets {
+                for ordinal in view.index.select(matchers, among: alive) { union.insert(ordinal) }
+            }
             union.forEach { chosen.append($0) }
         }
         var groupOfOrdinal: [UInt32: UInt32] = [:]

@@ -39,7 +39,8 @@ struct RegistryState: Sendable {
     func isPrimary(_ id: Int64, of ordinal: UInt32) -> Bool { ids[Int(ordinal)] == id }
 
     /// A series that comes from an object or from the log, with its id.
-    mutating func insert(metric: ArraySlice<UInt8>, labels: ArraySlice<UInt8>, id: Int64, names: MetricNames) -> UInt32 {
+    mutating func insert(metric: ArraySlice<UInt8>, labels: ArraySlice<UInt8>, id: Int64, names: MetricNames) -> UInt32
+    {
         let (ordinal, isNew) = metric.withUnsafeBytes { index.insert(metric: $0, labels: labels) }
         let number = SeriesID(rawValue: id).metric
         let code = Int(index.metricCode(ordinal))
@@ -81,7 +82,8 @@ struct RegistryState: Sendable {
             number = taken
         }
         guard let series = numbers.takeSeries() else { return nil }
-        return insert(metric: metric, labels: labels, id: SeriesID(metric: number, series: series).rawValue, names: names)
+        return insert(
+            metric: metric, labels: labels, id: SeriesID(metric: number, series: series).rawValue, names: names)
     }
 
     // MARK: Alive in a segment
