@@ -26,6 +26,12 @@ func tests(_ target: String, _ dependencies: [Target.Dependency]) -> Target {
         exclude: [], swiftSettings: strict)
 }
 
+let base: [Target.Dependency] = ["Platform", "Compression", "Columnar", "Simulation"]
+let storage: [Target.Dependency] =
+    base + ["Encodings", "Parquet", "ObjectStorage", "WAL", "ManifestLog", "StorageEngine"]
+let metrics: [Target.Dependency] =
+    storage + ["MetricModel", "MetricEngine", "PromQL", "PromQLScript", "Ingest"]
+
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 
 let package = Package(
@@ -86,7 +92,7 @@ let package = Package(
         room(
             "VarveServer", on: "Product",
             [
-                "Varve", "PromQL", "MetricModel", "Platform", hummingbird,
+                "Varve", "PromQL", "MetricModel", "MetricEngine", "Ingest", "StorageEngine", "Platform", hummingbird,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -98,7 +104,7 @@ let package = Package(
         .executableTarget(
             name: "VarveCommand",
             dependencies: [
-                "VarveServer", "Varve", "PromQL", "PromQLScript", "MetricModel", "Platform",
+                "VarveServer", "Varve", "PromQL", "PromQLScript", "MetricModel", "StorageEngine", "WAL", "Platform",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Product/VarveCommand", swiftSettings: strict),
@@ -106,6 +112,15 @@ let package = Package(
         .target(
             name: "Simulation", dependencies: ["Platform", "ObjectStorage"], path: "Sources/Simulation",
             swiftSettings: strict),
+        // Tests, by floor. Each may use everything below and the simulated world.
+        tests("Compression", base), tests("Encodings", storage), tests("Parquet", storage),
+        tests("ObjectStorage", storage), tests("WAL", storage), tests("ManifestLog", storage),
+        tests("StorageEngine", storage), tests("Simulation", storage), tests("MetricModel", metrics),
+        tests("MetricEngine", metrics), tests("Ingest", metrics), tests("PromQL", metrics),
+        tests("PromQLSyntax", metrics), tests("PromQLScript", metrics), tests("Varve", metrics + ["Varve"]),
+        tests(
+            "VarveServer",
+            ["VarveServer", "PromQL", "MetricModel", "Platform", .product(name: "Logging", package: "swift-log")]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

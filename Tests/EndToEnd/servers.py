@@ -10,7 +10,7 @@ import urllib.parse
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-VARVE = os.environ.get("VARVE_BINARY", os.path.join(ROOT, "bin", "varve"))
+VARVE = os.environ.get("E2E_BINARY", os.path.join(ROOT, "bin", "varve"))
 
 
 def free_port():

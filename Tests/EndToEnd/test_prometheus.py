@@ -1,6 +1,6 @@
 """The main job: a real Prometheus writes, Varve is killed three times meanwhile, and both give the same answers.
 
-VARVE_E2E_SECONDS sets how long Prometheus scrapes (default 60).
+E2E_SECONDS sets how long Prometheus scrapes (default 60).
 """
 import glob
 import math
@@ -16,7 +16,7 @@ from expressions import EXPRESSIONS
 from prometheus_api_client import PrometheusConnect
 from servers import VARVE, NodeExporter, Prometheus, Varve, wait_for
 
-SECONDS = int(os.environ.get("VARVE_E2E_SECONDS", "60"))
+SECONDS = int(os.environ.get("E2E_SECONDS", "60"))
 STALE = 0x7FF0000000000002
 
 

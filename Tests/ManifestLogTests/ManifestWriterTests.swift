@@ -19,10 +19,10 @@ struct ManifestWriterTests {
         change.counters = ["series-numbers": 12]
         let committed = try await first.commit(change)
         #expect(committed == first.manifest)
-        #expect(Set(committed.live.keys) == [SSTID(claim: ClaimNumber(1), counter: 1), SSTID(claim: ClaimNumber(1), counter: 2)])
+        #expect(Set(committed.live.keys) == [SSTID(1, 1), SSTID(1, 2)])
 
         var removal = ManifestChange()
-        removal.removed = [SSTID(claim: ClaimNumber(1), counter: 1)]
+        removal.removed = [SSTID(1, 1)]
         _ = try await first.commit(removal)
         #expect(try await ManifestReader.load(store: store) == first.manifest)
         #expect(try await ManifestWriter.readHead(store: store)?.claimant == 7)
@@ -41,14 +41,5 @@ struct ManifestWriterTests {
     @Test func anEmptyChangeIsNoCommit() async throws {
         let writer = try await ManifestWriter.claim(store: MemoryStore(), claimantID: 1, environment: .live)
         #expect(try await writer.commit(ManifestChange()).version == .zero)
-    }
-}
-
-extension SSTMetadata {
-    static func sample(_ claim: UInt64, counter: UInt64, table: UInt16 = 0) -> SSTMetadata {
-        SSTMetadata(
-            id: SSTID(claim: ClaimNumber(claim), counter: counter), table: table, segment: 0..<86_400_000, size: 1_000,
-            checksum: 0xdead_beef, rows: 10, minTime: 5, maxTime: 80, minKey: 1, maxKey: 9,
-            minSequence: SequenceNumber(counter * 10), maxSequence: SequenceNumber(counter * 10 + 9))
     }
 }

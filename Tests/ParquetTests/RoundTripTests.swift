@@ -48,7 +48,9 @@ import Testing
 
     @Test func boundsFollowTheSpecification() async throws {
         var writer = ParquetFileWriter(
-            schema: ParquetSchema([ParquetColumn("d", .double, isOptional: true), ParquetColumn("t", .byteArray, .string)]),
+            schema: ParquetSchema([
+                ParquetColumn("d", .double, isOptional: true), ParquetColumn("t", .byteArray, .string),
+            ]),
             createdBy: "varve version 0.0.1 (build test)", sortingColumns: [])
         let doubles: [Double] = [0, .nan, 5, 3, -0.0, 1, 0, 0]
         let validity = [true, true, true, true, true, true, false, false]

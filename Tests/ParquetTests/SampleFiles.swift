@@ -17,10 +17,10 @@ struct SampleRows: Equatable {
     var maps = StringMaps()
 
     static let schema = ParquetSchema([
-        ParquetColumn("id", .int64),
+        ParquetColumn("time", .int64, .timestampMillis),
         ParquetColumn("text", .byteArray, .string, isOptional: true),
         ParquetColumn("double", .double, isOptional: true),
-        ParquetColumn("integer", .int64, .timestampMillis),
+        ParquetColumn("integer", .int64),
         ParquetColumn("flag", .boolean, isOptional: true),
         ParquetColumn("constant", .byteArray, .string),
         ParquetColumn(stringMap: "labels"),
@@ -40,7 +40,8 @@ struct SampleRows: Equatable {
             id += Int64.random(in: 0...3, using: &random)
             ids.append(id)
             for i in 0..<3 { validity[i].append(Int.random(in: 0..<4, using: &random) > 0) }
-            let text = Int.random(in: 0..<20, using: &random) == 0 ? longest : alphabet.randomElement(using: &random) ?? ""
+            let text =
+                Int.random(in: 0..<20, using: &random) == 0 ? longest : alphabet.randomElement(using: &random) ?? ""
             texts.append(validity[0][validity[0].count - 1] ? Array(text.utf8) : [])
             let double: Double =
                 switch Int.random(in: 0..<10, using: &random) {
@@ -75,7 +76,7 @@ struct SampleRows: Equatable {
             .deltas(integers, validity: nil, isOptional: false, pageRows: pageRows * 2, compression: compression),
             .booleans(flags, validity: flagValidity, isOptional: true, pageRows: pageRows, compression: compression),
             .constant(Array("same".utf8), rows: count, compression: compression),
-        ] + EncodedChunk.stringMap(maps, compression: compression)
+        ] + EncodedChunk.stringMap(maps, pageRows: pageRows, compression: compression)
     }
 
     static func file(_ groups: [SampleRows], pageRows: Int, _ compression: PageCompression) throws -> [UInt8] {
@@ -96,12 +97,12 @@ struct SampleRows: Equatable {
         let columns = try await file.read(
             file.leaves.indices.map { PageRequest(rowGroup: rowGroup, column: $0) })
         var rows = SampleRows()
-        rows.ids = try columns[0].column(.int64).int64s
+        rows.ids = try columns[0].column(.timestamp).int64s
         let text = try columns[1].column(.text)
         (rows.texts, rows.textValidity) = (text.byteStrings, text.validity)
         let double = try columns[2].column(.float64)
         (rows.doubles, rows.doubleValidity) = (double.float64s, double.validity)
-        rows.integers = try columns[3].column(.timestamp).int64s
+        rows.integers = try columns[3].column(.int64).int64s
         let flag = try columns[4].column(.bool)
         if case .bool(let flags) = flag.values { rows.flags = flags }
         rows.flagValidity = flag.validity

@@ -53,7 +53,8 @@ import Testing
 
     @Test(arguments: [
         "(", "-", "a+", "{", "a[", "a[(", "sum(", "rate(", "a offset -", "a offset (", "a[5m:] ", "a @ ", "2^", "a or ",
-        "-(", "(-", "sum by (a) (", "a[-", "a[1+", "a[2^", "a[min_of(", "\"", "\\", "a{b=~\"", "[", "]", ")", "#", "a{b,",
+        "-(", "(-", "sum by (a) (", "a[-", "a[1+", "a[2^", "a[min_of(", "\"", "\\", "a{b=~\"", "[", "]", ")", "#",
+        "a{b,",
         "1 + (2 * (", "((((a)", "1 or 1 and 1 == 1 + 1 * 1 ^ (",
     ])
     func aHundredThousandOfAnything(part: String) throws {

@@ -34,6 +34,7 @@ import Testing
         ("a atan2 b % c", "((a atan2 b) % c)"),
         ("a and b or c unless d", "((a and b) or (c unless d))"),
         ("a or b and c == d + e", "(a or (b and (c == (d + e))))"),
+        ("a </ 1 + 2 >/ 3 and b", "(((a </ (1 + 2)) >/ 3) and b)"),
         ("a == bool b > c", "((a == b) > c)"),
         ("a offset -2 ^ 2", "(a offset -2s ^ 2)"),
         ("a offset 100 + 2", "(a offset 1m40s + 2)"),
@@ -49,8 +50,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("SUM by (job, \"a.b\",) (rate(http{code=~\"5..\", code!=\"\"}[5m:]))",
-            "sum by (job, \"a.b\") (rate(http{code!=\"\",code=~\"5..\"}[5m:]))"),
+        (
+            "SUM by (job, \"a.b\",) (rate(http{code=~\"5..\", code!=\"\"}[5m:]))",
+            "sum by (job, \"a.b\") (rate(http{code!=\"\",code=~\"5..\"}[5m:]))"
+        ),
         ("sum(x) without (a)", "sum without (a) (x)"),
         ("topk(3, x)", "topk(3, x)"),
         ("count_values(\"v\", x)", "count_values(\"v\", x)"),

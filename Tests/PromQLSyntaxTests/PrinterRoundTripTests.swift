@@ -49,7 +49,9 @@ extension Expression {
         func plain(_ selector: VectorSelector) -> VectorSelector {
             var selector = selector
             selector.position = nowhere
-            selector.matchers.sort { "\($0.name)\($0.operation.rawValue)\($0.value)" < "\($1.name)\($1.operation.rawValue)\($1.value)" }
+            selector.matchers.sort {
+                "\($0.name)\($0.operation.rawValue)\($0.value)" < "\($1.name)\($1.operation.rawValue)\($1.value)"
+            }
             return selector
         }
         switch self {

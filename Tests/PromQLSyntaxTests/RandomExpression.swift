@@ -20,13 +20,17 @@ struct RandomExpression {
     // MARK: - Words
 
     private mutating func plainName() -> String {
-        pick(["a", "up", "http_requests_total", "sum", "by", "offset", "start", "min_of", "fill", "step", "or", "x:y:z"])
+        pick([
+            "a", "up", "http_requests_total", "sum", "by", "offset", "start", "min_of", "fill", "step", "or", "x:y:z",
+        ])
     }
     private mutating func labelName() -> String {
         pick(["job", "le", "__name", "on", "group_left", "bool", "a.b", "ü", "with \"quotes\"", "1st"])
     }
     private mutating func text() -> String {
-        let pieces = ["", "a", "\"", "'", "`", "\\", "\n", "\u{7}", "é", "\u{1f600}", "\u{200b}", "{", "# ", "\u{fffd}"]
+        let pieces = [
+            "", "a", "\"", "'", "`", "\\", "\n", "\u{7}", "é", "\u{1f600}", "\u{200b}", "{", "# ", "\u{fffd}",
+        ]
         return (0..<Int.random(in: 0...4, using: &random)).map { _ in pick(pieces) }.joined()
     }
     private mutating func number() -> Double {
@@ -130,7 +134,7 @@ struct RandomExpression {
         case 0: return .parenthesized(try scalar(depth - 1), nowhere)
         case 1: return try call(returning: .scalar, depth - 1)
         default:
-            let operation = pick(BinaryOperator.allCases.filter { !$0.isSetOperator })
+            let operation = pick(BinaryOperator.allCases.filter { !$0.isSetOperator && !$0.isTrim })
             return .binary(
                 BinaryExpression(
                     operation: operation, left: .parenthesized(try scalar(depth - 1), nowhere),

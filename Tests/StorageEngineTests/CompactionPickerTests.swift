@@ -1,5 +1,6 @@
 import Columnar
 import ManifestLog
+import Platform
 import Testing
 
 @testable import StorageEngine

@@ -92,7 +92,8 @@ import Testing
     @Test func aRecordLargerThanTheFirstSegmentGoesIntoTheNext() async throws {
         let world = LogWorld(segmentSize: 8 << 20)  // the first one has 4 MiB
         let log = try await world.open()
-        let large = record(1, bytes: 5 << 20)
+        let large = LogRecord(
+            sequence: SequenceNumber(1), entries: [LogEntry(table: 1, payload: Bytes(repeating: 7, count: 5 << 20))])
         try await log.append(large)
         try await log.append(record(2))
         #expect(try await log.contents() == [large, record(2)])

@@ -94,15 +94,21 @@ struct LogWorld {
 }
 
 func record(_ sequence: UInt64, bytes: Int = 10, table: UInt16 = 0) -> LogRecord {
-    let payload = (0..<bytes).map { UInt8(truncatingIfNeeded: sequence &* 31 &+ UInt64($0)) }
+    var numbers = SeededGenerator(seed: sequence)
+    let payload = randomBytes(bytes, &numbers)
     return LogRecord(sequence: SequenceNumber(sequence), entries: [LogEntry(table: table, payload: payload)])
+}
+
+func randomBytes(_ count: Int, _ random: inout SeededGenerator) -> Bytes {
+    let words = (0..<(count + 7) / 8).map { _ in random.next() }
+    return words.withUnsafeBytes { Bytes($0.prefix(count)) }
 }
 
 func randomRecord(_ sequence: UInt64, _ random: inout SeededGenerator, upTo size: Int = 3_000) -> LogRecord {
     let entries = (0..<Int.random(in: 0...3, using: &random)).map { _ in
         LogEntry(
             table: UInt16.random(in: 0...3, using: &random),
-            payload: (0..<Int.random(in: 0...size, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
+            payload: randomBytes(Int.random(in: 0...size, using: &random), &random))
     }
     return LogRecord(sequence: SequenceNumber(sequence), entries: entries)
 }

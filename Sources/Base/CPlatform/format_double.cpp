@@ -9,14 +9,8 @@ extern "C" size_t varve_format_double(double value, char *out) {
     if (std::isinf(value)) { std::memcpy(out, value > 0 ? "+Inf" : "-Inf", 4); return 4; }
     double magnitude = std::fabs(value);
     if (magnitude != 0 && (magnitude < 1e-6 || magnitude >= 1e21)) {
-        // Go's 'e' format without the zero that pads a one-digit exponent: 1e-7, 1e+21.
-        auto end = std::to_chars(out, out + 32, value, std::chars_format::scientific).ptr;
-        size_t length = static_cast<size_t>(end - out);
-        if (length >= 4 && out[length - 4] == 'e' && out[length - 2] == '0') {
-            out[length - 2] = out[length - 1];
-            length -= 1;
-        }
-        return length;
+        // Go's 'e' format: at least two digits of exponent, which is what to_chars writes.
+        return static_cast<size_t>(std::to_chars(out, out + 32, value, std::chars_format::scientific).ptr - out);
     }
     if (magnitude >= 9007199254740992.0) {
         // Fixed notation would print the integer's exact digits; Go pads the shortest ones with zeros.

@@ -47,7 +47,7 @@ public struct LabelMatcher: Sendable, Hashable {
     public var matchesEmpty: Bool { matches("") }
 
     public static func == (a: Self, b: Self) -> Bool {
-        a.name.hasSameBytes(as: b.name) && a.operation == b.operation && a.value.hasSameBytes(as: b.value)
+        a.operation == b.operation && a.name.hasSameBytes(as: b.name) && a.value.hasSameBytes(as: b.value)
     }
     public func hash(into hasher: inout Hasher) {
         hasher.combine(name)

@@ -44,17 +44,17 @@ public struct Labels: Sendable, Hashable {
     public var count: Int { labels.count }
 
     public func removing(_ names: Set<String>) -> Labels {
-        Labels(sorted: labels.filter { !names.contains($0.name) })
+        Labels(sorted: labels.filter { !names.hasBytes(of: $0.name) })
     }
     public func keeping(_ names: Set<String>) -> Labels {
-        Labels(sorted: labels.filter { names.contains($0.name) })
+        Labels(sorted: labels.filter { names.hasBytes(of: $0.name) })
     }
     public var withoutMetricName: Labels {
         Labels(sorted: labels.filter { $0.name != Self.metricNameLabel })
     }
     /// With `name` set to `value`; an empty value removes it.
     public func setting(_ name: String, to value: String) -> Labels {
-        var changed = labels.filter { $0.name != name }
+        var changed = labels.filter { !$0.name.hasSameBytes(as: name) }
         if !value.isEmpty {
             let at = changed.firstIndex { name.precedesByBytes($0.name) } ?? changed.count
             changed.insert(Label(name, value), at: at)
@@ -71,5 +71,13 @@ extension Labels: Comparable {
             if !x.value.hasSameBytes(as: y.value) { return x.value.precedesByBytes(y.value) }
         }
         return a.labels.count < b.labels.count
+    }
+}
+
+extension Set<String> {
+    /// A set finds by canonical equivalence; the bytes decide.
+    fileprivate func hasBytes(of name: String) -> Bool {
+        guard let found = firstIndex(of: name) else { return false }
+        return self[found].hasSameBytes(as: name)
     }
 }

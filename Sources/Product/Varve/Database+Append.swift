@@ -62,7 +62,7 @@ extension Database {
     /// Stores a remote-write 1.0 body: a snappy block of a `WriteRequest`.
     /// - Throws: `RemoteWriteError`: the body is malformed, and nothing of it was stored; `AppendError`: nothing was
     ///   acknowledged, a repeat is harmless.
-    public func remoteWrite(_ body: [UInt8]) async throws -> RemoteWriteOutcome {
+    public func storeRemoteWrite(_ body: [UInt8]) async throws -> RemoteWriteOutcome {
         try await RemoteWrite.store(body, in: store, limits: IngestLimits())
     }
 }

@@ -57,15 +57,17 @@ public enum DecimalScaling {
     public static func restore(_ integers: UnsafeBufferPointer<Int64>, divisor: Double, into values: inout [Double]) {
         values.append(addingCapacity: integers.count) { (span: inout OutputSpan<Double>) in
             span.withUnsafeMutableBufferPointer { buffer, initialized in
-                restore(integers, divisor, buffer)
+                restore(integers, divisor: divisor, to: buffer)
                 initialized = integers.count
             }
         }
     }
 
-    private static func restore(
-        _ integers: UnsafeBufferPointer<Int64>, _ divisor: Double, _ values: UnsafeMutableBufferPointer<Double>
+    /// The same in place: the first `integers.count` of `values`, which has room for them.
+    public static func restore(
+        _ integers: UnsafeBufferPointer<Int64>, divisor: Double, to values: UnsafeMutableBufferPointer<Double>
     ) {
+        precondition(integers.count <= values.count)
         var spread: UInt64 = 0
         for i in integers.indices { spread |= UInt64(bitPattern: integers[i] &+ (1 &<< 51)) }
         if spread >> 52 == 0 {

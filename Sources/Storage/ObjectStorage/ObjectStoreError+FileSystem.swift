@@ -20,9 +20,9 @@ extension ObjectStoreError {
         let kind: Kind =
             switch error.kind {
             case .absent: operation == "put" ? .unavailable : .absent
-            case .exists: .conditionFailed
             case .full: .full
-            case .refused: .refused
+            // A file stands where a directory is needed: only the rename itself knows of a condition.
+            case .exists, .refused: .refused
             case .outOfDescriptors, .locked: .unavailable
             case .failed:
                 if operation == "put" {

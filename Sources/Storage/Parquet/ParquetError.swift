@@ -40,7 +40,8 @@ public struct ParquetError: Error, Equatable, Sendable, CustomStringConvertible 
         if let page { place += ", page \(page)" }
         if let offset { place += ", byte \(offset)" }
         switch kind {
-        case .damaged: return "\(place) is damaged: \(problem). Nothing was changed; `varve verify` checks the whole file."
+        case .damaged:
+            return "\(place) is damaged: \(problem). Nothing was changed; `varve verify` checks the whole file."
         case .unsupported: return "\(place) cannot be read: \(problem)"
         case .misuse: return "\(place): \(problem)"
         }

@@ -35,6 +35,22 @@ extension [UInt8] {
         precondition(offset >= 0 && offset + MemoryLayout<T>.size <= count)
         withUnsafeMutableBytes { $0.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self) }
     }
+    /// Nothing but zeros there; the range lies within.
+    func isZero(in range: Range<Int>) -> Bool {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count)
+        return withUnsafeBytes { buffer in
+            var at = range.lowerBound
+            while at + 8 <= range.upperBound {
+                if buffer.loadUnaligned(fromByteOffset: at, as: UInt64.self) != 0 { return false }
+                at += 8
+            }
+            while at < range.upperBound {
+                if buffer[at] != 0 { return false }
+                at += 1
+            }
+            return true
+        }
+    }
     /// Zeros up to the next multiple of eight.
     mutating func padToEight() {
         while count % 8 != 0 { append(0) }

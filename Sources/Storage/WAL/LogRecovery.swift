@@ -62,12 +62,25 @@ struct LogRecovery {
         var info: LogSegmentInfo
         var handle: any FileHandle
         var finding: SegmentFinding
-        /// Known synced up to here.
-        var settledEnd: UInt64
-        var settled: LogSegmentInfo
-        /// Batches with records past it.
-        var doubtful: [BatchPlace] = []
+    }
+
+    /// What step 2 finds.
+    private struct Findings {
+        var segments: [Examined] = []
+        /// Everything below it is on disk, say the batches themselves.
+        var synced = LogPosition.start
+        /// The highest sequence number below `synced`.
+        var settled: SequenceNumber?
+        /// Batches with records at or above `synced`, in order.
+        var doubtful: [Doubtful] = []
         var lastKnown: SequenceNumber?
+
+        /// Where the settled part of a log segment ends.
+        func settledEnd(of segment: LogSegmentInfo) -> UInt64 {
+            if segment.number < synced.segment { return segment.end }
+            let known = segment.number == synced.segment ? synced.offset : 0
+            return min(segment.end, max(known, UInt64(LogSegmentHeader.size)))
+        }
     }
 
     /// A batch with records that no later one knows synced.
@@ -76,25 +89,24 @@ struct LogRecovery {
     func run() throws -> Outcome {
         if !readOnly { try directory.fileSystem.createDirectory(directory.path) }
         let contents = try directory.contents()
-        let examined = try examine(contents.segments)
+        let found = try examine(contents.segments)
         var outcome = Outcome()
         outcome.report.foreignNames = contents.foreign
-        switch TailVerdict.of(examined.map(\.finding)) {
+        switch TailVerdict.of(found.segments.map(\.finding)) {
         case .damaged(let place, let found): throw damage(at: place, found)
         case .usable(let usable):
-            try checkOrder(examined)
-            outcome.last = examined.compactMap(\.lastKnown).max()
-            outcome.segments = examined.map(\.info)
+            outcome.last = found.lastKnown
+            outcome.segments = found.segments.map(\.info)
             for torn in usable.torn { outcome.report.tornBytes += UInt64(torn.range.count) }
             if readOnly {
                 outcome.report.refusal = "the log was opened for reading only"
                 return outcome
             }
             do {
-                try repair(usable, examined, contents, &outcome)
+                try repair(usable, found, contents, &outcome)
             } catch let error as FileSystemError where error.kind == .full {
                 // A full disk must not keep anyone from reading: flushing what is in the log is what frees it (R9).
-                outcome.segments = examined.map(\.info)
+                outcome.segments = found.segments.map(\.info)
                 outcome.appender = nil
                 outcome.report.refusal = "\(error)"
             }
@@ -113,7 +125,7 @@ struct LogRecovery {
 
     // MARK: Step 1 and 2
 
-    private func examine(_ numbers: [LogSegmentNumber]) throws -> [Examined] {
+    private func examine(_ numbers: [LogSegmentNumber]) throws -> Findings {
         var handles: [any FileHandle] = []
         for number in numbers {
             let handle = try directory.fileSystem.open(directory.path(of: number), readOnly ? .read : .update)
@@ -121,46 +133,47 @@ struct LogRecovery {
             handles.append(handle)
         }
         if !readOnly { try directory.fileSystem.syncDirectory(directory.path) }
-        var examined: [Examined] = []
-        var chain: [BatchPlace] = []  // of the log segment before
+        var found = Findings()
         for (number, handle) in zip(numbers, handles) {
             let scan = try SegmentScan.read(handle, number: number)
             try checkHeader(scan.header, of: number)
-            let finding = SegmentFinding(scan)
-            if let before = examined.indices.last { settle(&examined[before], chain, knownBy: finding) }
-            var next = Examined(
-                info: LogSegmentInfo(number: number, end: scan.chainEnd), handle: handle, finding: finding,
-                settledEnd: 0, settled: LogSegmentInfo(number: number, end: 0))
-            for batch in scan.chain {
-                if let sequences = batch.sequences {
-                    if let last = next.info.last, sequences.lowerBound <= last {
-                        throw damage(at: LogPosition(number, batch.offset), "sequence numbers that go back")
-                    }
-                    next.info.cover(sequences)
+            var segment = Examined(
+                info: LogSegmentInfo(number: number, end: scan.chainEnd), handle: handle, finding: SegmentFinding(scan))
+            for place in scan.chain {
+                found.lastKnown = [found.lastKnown, place.lastKnown].compactMap { $0 }.max()
+                guard let sequences = place.sequences else { continue }
+                if let last = segment.info.last, sequences.lowerBound <= last {
+                    throw damage(at: LogPosition(number, place.offset), "sequence numbers that go back")
                 }
-                next.lastKnown = [next.lastKnown, batch.lastKnown].compactMap { $0 }.max()
+                segment.info.cover(sequences)
+                found.doubtful.append((number, handle, place))
             }
-            examined.append(next)
-            chain = scan.chain
+            for (number, offset) in segment.finding.synced {
+                found.synced = max(found.synced, LogPosition(number, offset))
+            }
+            found.segments.append(segment)
+            try settle(&found)
         }
-        if let last = examined.indices.last { settle(&examined[last], chain, knownBy: nil) }
-        return examined
+        return found
     }
 
-    /// Parts what is known synced from what is not. Only the log segment itself and the one after it know.
-    private func settle(_ examined: inout Examined, _ chain: [BatchPlace], knownBy next: SegmentFinding?) {
-        let number = examined.info.number
-        let known = max(examined.finding.synced[number] ?? 0, next?.synced[number] ?? 0)
-        examined.settledEnd = min(max(known, UInt64(LogSegmentHeader.size)), examined.info.end)
-        examined.settled.end = examined.settledEnd
-        for batch in chain {
-            guard let sequences = batch.sequences else { continue }
-            if batch.offset < examined.settledEnd {
-                examined.settled.cover(sequences)
+    /// Parts what is known synced from what is not. Below the known sync sequence numbers rise; above it they may repeat
+    /// what is not settled: copies of an interrupted recovery.
+    private func settle(_ found: inout Findings) throws {
+        var stillDoubtful: [Doubtful] = []
+        for batch in found.doubtful {
+            guard let sequences = batch.place.sequences else { continue }
+            let position = LogPosition(batch.number, batch.place.offset)
+            if let settled = found.settled, sequences.lowerBound <= settled {
+                throw damage(at: position, "sequence numbers that go back")
+            }
+            if position < found.synced {
+                found.settled = sequences.upperBound
             } else {
-                examined.doubtful.append(batch)
+                stillDoubtful.append(batch)
             }
         }
+        found.doubtful = stillDoubtful
     }
 
     private func checkHeader(_ header: LogSegmentHeader.Reading, of number: LogSegmentNumber) throws {
@@ -181,67 +194,59 @@ struct LogRecovery {
         }
     }
 
-    /// Records may repeat what was doubtful before, never what was settled.
-    private func checkOrder(_ examined: [Examined]) throws {
-        var settled: SequenceNumber?
-        for segment in examined {
-            if let first = segment.info.first, let settled, first <= settled {
-                throw damage(
-                    at: LogPosition(segment.info.number, UInt64(LogSegmentHeader.size)), "sequence numbers that go back")
-            }
-            settled = [settled, segment.settled.last].compactMap { $0 }.max()
-        }
-    }
-
     // MARK: Steps 3 and 4
 
     private func repair(
-        _ usable: TailVerdict.Usable, _ examined: [Examined], _ contents: LogDirectory.Contents, _ outcome: inout Outcome
+        _ usable: TailVerdict.Usable, _ found: Findings, _ contents: LogDirectory.Contents, _ outcome: inout Outcome
     ) throws {
         let fileSystem = directory.fileSystem
         for name in contents.unfinished { try fileSystem.remove(directory.path(of: name)) }
-        for torn in usable.torn {
-            guard let segment = examined.first(where: { $0.info.number == torn.segment }) else { continue }
+        for segment in found.segments {
+            guard let torn = usable.torn.first(where: { $0.segment == segment.info.number }) else { continue }
             outcome.report.quarantined.append(try quarantine(torn, segment.handle))
-        }
-        for torn in usable.torn {
-            guard let segment = examined.first(where: { $0.info.number == torn.segment }) else { continue }
             try segment.handle.truncate(to: torn.range.lowerBound)
             try segment.handle.sync()
         }
-        var spare = try removeUnused(usable, examined)
-        outcome.segments = examined.map(\.info).filter { info in !usable.unused.contains(info.number) }
+        var spare = try removeUnused(usable, found.segments)
+        let kept = found.segments.filter { !usable.unused.contains($0.info.number) }
+        outcome.segments = kept.map(\.info)
 
-        guard let lastNumber = usable.last, let last = examined.first(where: { $0.info.number == lastNumber }) else {
+        guard let last = kept.last, last.info.number == usable.last else {
             let active = try spare ?? makeSegment(after: nil, bytes: 0)
             outcome.appender = SegmentAppender(
                 active, offset: UInt64(LogSegmentHeader.size), synced: .start, lastSequence: nil)
             outcome.segments = [LogSegmentInfo(number: active.number, end: UInt64(LogSegmentHeader.size))]
             return
         }
-        let kept = examined.filter { $0.info.number <= lastNumber }
-        let doubtful: [Doubtful] = kept.flatMap { segment in segment.doubtful.map { (segment.info.number, segment.handle, $0) } }
-        let isTorn = usable.torn.contains { $0.segment == lastNumber }
-        if doubtful.isEmpty, !isTorn, last.finding.fileSize - last.info.end >= 8 << 10 {
-            outcome.appender = try resume(last, outcome.last)
+        let isTorn = usable.torn.contains { $0.segment == usable.last }
+        if found.doubtful.isEmpty, !isTorn, last.finding.fileSize - last.info.end >= 8 << 10 {
+            outcome.appender = try resume(last, from: found.settledEnd(of: last.info), outcome.last)
             outcome.spare = spare
             return
         }
-        let bytes = doubtful.reduce(UInt64(BatchHeader.size)) { $0 + ($1.2.end - $1.2.offset) }
-        if let found = spare, found.size < bytes + UInt64(LogSegmentHeader.size) {
-            try fileSystem.remove(directory.path(of: found.number))
+        let bytes = found.doubtful.reduce(UInt64(BatchHeader.size)) { $0 + ($1.place.end - $1.place.offset) }
+        if let unfit = spare, unfit.size < bytes + UInt64(LogSegmentHeader.size) {
+            try fileSystem.remove(directory.path(of: unfit.number))
             try fileSystem.syncDirectory(directory.path)
             spare = nil
         }
-        let active = try spare ?? makeSegment(after: lastNumber, bytes: bytes)
-        try rewrite(doubtful, into: active, after: LogPosition(lastNumber, last.settledEnd), &outcome)
+        let active = try spare ?? makeSegment(after: last.info.number, bytes: bytes)
+        try rewrite(found, into: active, &outcome)
         for (index, segment) in kept.enumerated() {
+            let end = found.settledEnd(of: segment.info)
+            guard segment.finding.fileSize > end else { continue }
             // Also gives back the zeros that were never written over.
-            guard segment.finding.fileSize > segment.settledEnd else { continue }
-            try segment.handle.truncate(to: segment.settledEnd)
+            try segment.handle.truncate(to: end)
             try segment.handle.sync()
-            outcome.segments[index] = segment.settled
+            if end < segment.info.end { outcome.segments[index] = settledInfo(of: segment.info, found) }
         }
+    }
+
+    /// What is left of a log segment whose doubtful batches were written again elsewhere.
+    private func settledInfo(of segment: LogSegmentInfo, _ found: Findings) -> LogSegmentInfo {
+        var left = LogSegmentInfo(number: segment.number, end: found.settledEnd(of: segment))
+        if let first = segment.first, let settled = found.settled, first <= settled { left.cover(first...settled) }
+        return left
     }
 
     /// Removes log segments after the last one in use, the youngest first; keeps one that can be used as it is.
@@ -268,11 +273,12 @@ struct LogRecovery {
     }
 
     /// Goes on at the end of a sealed log segment. Seals past the known sync are written once more, so that they are.
-    private func resume(_ last: Examined, _ sequence: SequenceNumber?) throws -> SegmentAppender {
-        if last.info.end > last.settledEnd {
-            let seals = try last.handle.read(
-                at: last.settledEnd, count: Int(last.info.end - last.settledEnd))
-            try last.handle.write(seals, at: last.settledEnd)
+    private func resume(
+        _ last: Examined, from settledEnd: UInt64, _ sequence: SequenceNumber?
+    ) throws -> SegmentAppender {
+        if last.info.end > settledEnd {
+            let seals = try last.handle.read(at: settledEnd, count: Int(last.info.end - settledEnd))
+            try last.handle.write(seals, at: settledEnd)
             try last.handle.sync()
         }
         let file = SegmentFile(number: last.info.number, handle: last.handle, size: last.finding.fileSize)
@@ -280,16 +286,14 @@ struct LogRecovery {
             file, offset: last.info.end, synced: LogPosition(last.info.number, last.info.end), lastSequence: sequence)
     }
 
-    /// Copies doubtful batches into a new log segment, or seals it: its first batch says where its predecessor ends.
-    private func rewrite(
-        _ doubtful: [Doubtful], into active: SegmentFile, after synced: LogPosition,
-        _ outcome: inout Outcome
-    ) throws {
+    /// Copies doubtful batches into a new log segment, or seals it. None of its batches claims more than was known
+    /// synced before: until the old copies are cut off, the next recovery finds both.
+    private func rewrite(_ found: Findings, into active: SegmentFile, _ outcome: inout Outcome) throws {
         var appender = SegmentAppender(
-            active, offset: UInt64(LogSegmentHeader.size), synced: synced, lastSequence: outcome.last)
+            active, offset: UInt64(LogSegmentHeader.size), synced: found.synced, lastSequence: outcome.last)
         var info = LogSegmentInfo(number: active.number, end: 0)
         var copied: SequenceNumber?
-        for (number, handle, place) in doubtful {
+        for (number, handle, place) in found.doubtful {
             guard let sequences = place.sequences else { continue }
             if let copied, sequences.upperBound <= copied { continue }
             var window = SegmentWindow(handle, size: place.end)

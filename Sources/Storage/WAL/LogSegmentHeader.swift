@@ -51,7 +51,7 @@ struct LogSegmentHeader: Equatable {
 
     /// - Parameter bytes: the first `size` bytes of the file, or all it has.
     static func read(_ bytes: Bytes) -> Reading {
-        if bytes.allSatisfy({ $0 == 0 }) { return .empty }
+        if bytes.isZero(in: bytes.indices) { return .empty }
         guard bytes.count >= size else { return .bad("a header of \(bytes.count) bytes, expected \(size)") }
         guard Array(bytes[0..<8]) == magic else { return .bad("no log segment's magic") }
         do {

@@ -99,9 +99,7 @@ struct SegmentReader: Sendable {
                 else { throw Unsound(offset: offset, found: "a batch that is cut off") }
                 offset = place.end
                 guard let sequences = place.sequences, last < sequences.upperBound else { continue }
-                let header = BatchHeader(
-                    length: place.length, logSegment: segment.number, firstSequence: sequences.lowerBound,
-                    synced: place.synced, count: place.count)
+                let header = place.header(in: segment.number)
                 try RecordEncoding.forEachFrame(of: header, at: start, in: window.bytes) { frame in
                     guard last < frame.sequence else { return }  // a repetition
                     last = frame.sequence

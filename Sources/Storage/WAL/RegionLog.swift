@@ -8,7 +8,8 @@ import Synchronization
 /// - What is acknowledged is in the log segments that `replay` reads; what failed never is acknowledged.
 /// - Nothing blocks the cooperative pool: all I/O runs through `Environment.blocking`.
 ///
-/// The caller holds the kernel lock of the data directory: two logs on one directory would write over each other.
+/// The caller holds the kernel lock of the data directory: two logs on one directory would write over each other. Within
+/// a process, too: a poisoned log is closed before another one is opened.
 public final class RegionLog: WriteAheadLog {
     typealias Waiter = CheckedContinuation<Result<Void, WALError>, Never>
 
@@ -116,13 +117,19 @@ public final class RegionLog: WriteAheadLog {
         try result.get()
     }
 
+    /// When it has returned or thrown nothing touches the directory any more: another log may be opened on it.
     public func close() async throws(WALError) {
         let result: Result<Void, WALError> = await withCheckedContinuation { continuation in
             let (answer, mustStart) = state.withLock { $0.commit.close(continuation) }
             if let answer { continuation.resume(returning: answer) }
             if mustStart { startCommitter() }
         }
-        state.withLock { $0.timer }?.cancel()
+        let (timer, making) = state.withLock { state -> (Task<Void, Never>?, Task<Void, Never>?) in
+            guard case .making(let task) = state.spare else { return (state.timer, nil) }
+            return (state.timer, task)
+        }
+        timer?.cancel()
+        await making?.value
         try result.get()
     }
 

@@ -13,6 +13,13 @@ struct BatchPlace: Equatable, Sendable {
     /// The highest sequence number up to here, as this batch knows it.
     var lastKnown: SequenceNumber?
     var count: UInt32
+
+    /// The header that it was read from; of a batch with records.
+    func header(in segment: LogSegmentNumber) -> BatchHeader {
+        BatchHeader(
+            length: length, logSegment: segment, firstSequence: sequences?.lowerBound ?? lastKnown ?? .zero,
+            synced: synced, count: count)
+    }
 }
 
 /// Bytes of a file through a window: reads ahead in large pieces, never more than asked for beyond that.
@@ -101,11 +108,10 @@ struct SegmentScan {
         let left = window.size > position.offset ? window.size - position.offset : 0
         guard left >= UInt64(BatchHeader.size) else {
             guard let at = try window.load(position.offset, left) else { return .zeros }
-            let isZero = window.bytes[at..<at + Int(left)].allSatisfy { $0 == 0 }
-            return isZero ? .zeros : .bad("\(left) bytes, too few for a batch")
+            return window.bytes.isZero(in: at..<at + Int(left)) ? .zeros : .bad("\(left) bytes, too few for a batch")
         }
         guard let at = try window.load(position.offset, UInt64(BatchHeader.size)) else { return .zeros }
-        if window.bytes[at..<at + BatchHeader.size].allSatisfy({ $0 == 0 }) { return .zeros }
+        if window.bytes.isZero(in: at..<at + BatchHeader.size) { return .zeros }
         do {
             let (header, crc) = try BatchHeader.read(window.bytes, at: at, position: position, limit: left)
             guard let start = try window.load(position.offset, header.batchSize) else {

@@ -62,20 +62,28 @@ public struct RemoteWriteDecoder: Sendable {
 
     public init(limits: IngestLimits = IngestLimits()) { self.limits = limits }
 
-    /// - Throws: `.refused` when the body is not such a message, naming the byte.
-    public mutating func decode(_ body: [UInt8], resolver: any SeriesResolver) throws(IngestError) -> DecodedWrite {
+    /// - Throws: when the body is not such a message, or holds too much; names the byte.
+    public mutating func decode(
+        _ body: [UInt8], resolver: any SeriesResolver
+    ) throws(RemoteWriteError) -> DecodedWrite {
         removeAll()
         do throws(MalformedMessage) {
             return try body.span.bytes.withUnsafeBytes { (base) throws(MalformedMessage) -> DecodedWrite in
                 try walk(base, resolver.spellingHash)
-                resolver.resolve(spellings, into: &ordinals)
+                resolve(spellings, resolver, into: &ordinals)
                 try walkUnknown(base, resolver)
                 return try assemble(base)
             }
         } catch {
-            throw IngestError(
-                .refused, "the body is not a prometheus.WriteRequest: at byte \(error.offset): expected \(error.expected)")
+            throw RemoteWriteError(offset: error.offset, "expected \(error.expected)")
         }
+    }
+
+    private func resolve(_ spellings: [Hash128], _ resolver: any SeriesResolver, into ordinals: inout [UInt32]) {
+        ordinals.removeAll(keepingCapacity: true)
+        ordinals.append(contentsOf: repeatElement(SeriesOrdinal.unknown, count: spellings.count))
+        resolver.resolve(spellings, into: &ordinals)
+        precondition(ordinals.count == spellings.count)
     }
 
     private mutating func removeAll() {
@@ -232,7 +240,7 @@ public struct RemoteWriteDecoder: Sendable {
         }
         guard !again.isEmpty || dropped > 0 else { return }
         var found: [UInt32] = []
-        resolver.resolve(again.map { spellings[$0] }, into: &found)
+        resolve(again.map { spellings[$0] }, resolver, into: &found)
         for (k, i) in again.enumerated() { ordinals[i] = found[k] }
     }
 

@@ -71,27 +71,15 @@ struct SamplesFileWriter: TableFileWriter {
         }
     }
 
-    /// The first `rows` pending rows as a row group. A series may be cut: its rest begins the next one.
+    /// The first `rows` pending rows as a row group; the others stay. A series may be cut: its rest begins the next one.
     private mutating func writeRowGroup(_ rows: Int) throws(StorageError) {
-        var group = SamplesRowGroup(series: [], times: [], values: [])
-        if rows == pending.rows {
-            swap(&group, &pending)
-        } else {
-            group.times = Array(pending.times[..<rows])
-            group.values = Array(pending.values[..<rows])
-            pending.times.removeFirst(rows)
-            pending.values.removeFirst(rows)
-            var left = rows
-            var whole = 0
-            while left > 0 {
-                let run = pending.series[whole]
-                let taken = min(run.rows, left)
-                group.series.append(.init(id: run.id, rows: taken))
-                left -= taken
-                if taken == run.rows { whole += 1 } else { pending.series[whole].rows -= taken }
-            }
-            pending.series.removeFirst(whole)
-        }
+        let rest = pending.split(at: rows)
+        try write(pending)
+        // The large buffers are used again.
+        pending.replaceAll(with: rest)
+    }
+
+    private mutating func write(_ group: SamplesRowGroup) throws(StorageError) {
         let encoder = SamplesRowGroupEncoder(
             group, segmentStart: context.segment.lowerBound,
             sequence: Int64(bitPattern: context.sequences.upperBound.rawValue), purpose: context.purpose,

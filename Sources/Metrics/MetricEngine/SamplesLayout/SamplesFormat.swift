@@ -59,6 +59,12 @@ enum SamplesFormat {
         ]
     }
 
+    /// What a failed read means to the engine.
+    static func storageError(_ error: any Error) -> StorageError {
+        guard let error = error as? ParquetError else { return StorageError(wrapping: error) }
+        return StorageError(error.kind == .unsupported ? .foreign : .damaged, error.description)
+    }
+
     /// The metric number in a series id.
     static func metric(of id: Int64) -> Int64 { SeriesID(rawValue: id).metric }
 

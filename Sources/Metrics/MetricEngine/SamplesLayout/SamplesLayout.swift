@@ -49,4 +49,22 @@ public struct SamplesLayout: FileLayout {
         try SamplesFormat.check(context.schema, name: context.table)
         return SamplesFileWriter(context, options: options, metricName: metricName)
     }
+
+    public func open(
+        _ source: any ByteSource, name: String, schema: Schema
+    ) async throws(StorageError) -> any TableFileReader {
+        try SamplesFormat.check(schema, name: name)
+        let file: ParquetFile
+        do {
+            file = try await ParquetFile.open(name: name, source: source)
+        } catch {
+            throw SamplesFormat.storageError(error)
+        }
+        let expected = SamplesFormat.schema.leaves
+        guard file.leaves == expected, file.metadata.value(for: "varve.format") == SamplesFormat.version else {
+            throw StorageError(
+                .foreign, "\(name) is not a file of samples in format \(SamplesFormat.version); it was not read")
+        }
+        return SamplesFileReader(file, schema: schema, learnMetricName: learnMetricName)
+    }
 }

@@ -13,6 +13,33 @@ struct SamplesRowGroup {
     var times: [Int64]
     var values: [Double]
     var rows: Int { times.count }
+
+    /// Keeps the first `end` rows and returns the others.
+    mutating func split(at end: Int) -> SamplesRowGroup {
+        var rest = SamplesRowGroup(series: [], times: Array(times[end...]), values: Array(values[end...]))
+        times.removeLast(rest.rows)
+        values.removeLast(rest.rows)
+        var excess = rest.rows
+        while excess > 0, let last = series.indices.last {
+            let taken = min(series[last].rows, excess)
+            rest.series.append(SeriesRun(id: series[last].id, rows: taken))
+            excess -= taken
+            series[last].rows -= taken
+            if series[last].rows == 0 { series.removeLast() }
+        }
+        rest.series.reverse()
+        return rest
+    }
+
+    /// Takes the rows of `other` instead of its own; buffers stay as large as they are.
+    mutating func replaceAll(with other: SamplesRowGroup) {
+        series.removeAll(keepingCapacity: true)
+        times.removeAll(keepingCapacity: true)
+        values.removeAll(keepingCapacity: true)
+        series += other.series
+        times += other.times
+        values += other.values
+    }
 }
 
 /// The columns of one row group, encoded as `SamplesLayout` says.

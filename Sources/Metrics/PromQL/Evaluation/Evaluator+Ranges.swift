@@ -35,8 +35,8 @@ extension Evaluator {
                     shared = (source.samples.timestamps, rates)
                 }
                 budget.looked &+= rates.samples
-                column.isComplete = rates.apply(
-                    to: source.samples.values, isCounter: isCounter, into: &column.values)
+                column.isComplete = try rates.apply(
+                    to: source.samples.values, isCounter: isCounter, into: &column.values, &budget)
             case .extrapolated(let isCounter, let isRate):
                 let isSmoothed = node.range.extrapolation == .smoothed
                 let seconds = isRate ? Go.seconds(milliseconds: node.range.range) : nil
@@ -74,10 +74,8 @@ extension Evaluator {
         let reachRight = argument.extrapolation == .smoothed ? lookback : 0
         var cursor = WindowCursor()
         var isComplete = true
-        // Typed errors do not pass through the buffer closures: carried out by hand.
-        var failure: QueryError?
-        samples.timestamps.withUnsafeBufferPointer { timestamps in
-            samples.values.withUnsafeBufferPointer { values in
+        try samples.timestamps.withUnsafeBufferPointer { (timestamps) throws(QueryError) in
+            try samples.values.withUnsafeBufferPointer { (values) throws(QueryError) in
                 precondition(timestamps.count == values.count)
                 for step in 0..<grid.count {
                     let time = grid.time(step)
@@ -90,23 +88,18 @@ extension Evaluator {
                     }
                     let inside = cursor.lower..<cursor.upper
                     budget.looked &+= inside.count
+                    try budget.spend(inside.count)
                     let window = Window(
                         timestamps: UnsafeBufferPointer(rebasing: timestamps[inside]),
                         values: UnsafeBufferPointer(rebasing: values[inside]), start: start, end: end, time: time,
                         first: scalars.isEmpty ? 0 : scalars[0][step],
                         second: scalars.count < 2 ? 0 : scalars[1][step])
-                    do throws(QueryError) {
-                        let value = try kernel(window)
-                        column.values[step] = value
-                        if Absent.is(value) { isComplete = false }
-                    } catch {
-                        failure = error
-                        return
-                    }
+                    let value = try kernel(window)
+                    column.values[step] = value
+                    if Absent.is(value) { isComplete = false }
                 }
             }
         }
-        if let failure { throw failure }
         column.isComplete = isComplete
     }
 

@@ -73,8 +73,9 @@ extension Evaluator {
     }
 
     func countValues(_ node: AggregateNode, _ grid: StepGrid) throws(QueryError) -> [SeriesColumn] {
-        guard case .string(let label)? = node.parameter, !label.isEmpty else {
-            throw .execution("invalid label name \"\"")
+        guard case .string(let label)? = node.parameter else { return [] }
+        guard LabelFunctions.isLabelName(label) else {
+            throw .execution("invalid label name \(GoText.quoted(label))")
         }
         var groups = Groups()
         var counts: [[Double]] = []

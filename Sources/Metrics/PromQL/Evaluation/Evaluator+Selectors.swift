@@ -85,8 +85,7 @@ struct FloatSamples {
     let values: [Double]
 
     init(_ run: SeriesRun) {
-        let hasStale = run.values.withUnsafeBufferPointer { values in values.contains(where: StaleMarker.isStale) }
-        guard hasStale else {
+        guard Self.hasStale(run.values) else {
             timestamps = run.timestamps
             values = run.values
             return
@@ -98,13 +97,39 @@ struct FloatSamples {
 
     /// The steps of a column that have a value.
     init(_ column: SeriesColumn, at times: [Int64]) {
-        if column.isComplete {
+        let present = column.isComplete ? times.count : column.values.reduce(0) { Absent.is($1) ? $0 : $0 &+ 1 }
+        precondition(times.count == column.values.count)
+        if present == times.count {
             timestamps = times
             values = column.values
-        } else {
-            let kept = column.values.indices.filter { !Absent.is(column.values[$0]) }
-            timestamps = kept.map { times[$0] }
-            values = kept.map { column.values[$0] }
+            return
+        }
+        timestamps = [Int64](unsafeUninitializedCapacity: present) { kept, count in
+            for step in times.indices where !Absent.is(column.values[step]) {
+                kept[count] = times[step]
+                count &+= 1
+            }
+        }
+        values = [Double](unsafeUninitializedCapacity: present) { kept, count in
+            for value in column.values where !Absent.is(value) {
+                kept[count] = value
+                count &+= 1
+            }
+        }
+    }
+
+    /// Blocks without an early way out: the compiler compares several at a time.
+    private static func hasStale(_ values: [Double]) -> Bool {
+        values.withUnsafeBufferPointer { values in
+            var start = 0
+            while start < values.count {
+                let end = min(start &+ 1_024, values.count)
+                var found: UInt64 = 0
+                for i in start..<end { found |= values[i].bitPattern == StaleMarker.bitPattern ? 1 : 0 }
+                if found != 0 { return true }
+                start = end
+            }
+            return false
         }
     }
 }

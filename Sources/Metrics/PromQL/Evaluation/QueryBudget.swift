@@ -11,6 +11,8 @@ struct QueryBudget {
     /// Samples that kernels looked at.
     var looked = 0
     var held = 0
+    private var sinceCheck = 0
+    private static let samplesPerCheck = 1 << 20
 
     init(options: QueryOptions) {
         maximumSamples = options.maximumSamples
@@ -30,6 +32,18 @@ struct QueryBudget {
         let (cells, overflow) = series.multipliedReportingOverflow(by: steps)
         if overflow { throw .execution(Self.tooManySamples) }
         try hold(cells)
+    }
+
+    /// Counts work within a series; looks at the clock about once in a million samples.
+    @inline(__always)
+    mutating func spend(_ samples: Int) throws(QueryError) {
+        sinceCheck &+= samples
+        if sinceCheck > Self.samplesPerCheck { try checkSpent() }
+    }
+
+    private mutating func checkSpent() throws(QueryError) {
+        sinceCheck = 0
+        try check()
     }
 
     /// Called between series: a query that is late or that nobody waits for ends here.

@@ -50,7 +50,7 @@ struct VectorMatcher {
             let isEmpty = match.many.isEmpty ? match.one.isEmpty || fillOfMany == nil : false
             if isEmpty || (match.one.isEmpty && fillOfOne == nil) { continue }
             let before = columns.count
-            try pair(match, into: &columns)
+            try pair(match, into: &columns, &budget)
             try budget.hold(series: columns.count - before, steps: grid.count)
         }
         return columns
@@ -58,6 +58,15 @@ struct VectorMatcher {
 
     /// On the `one` side a signature names one series.
     private func requireUniqueOneSide() throws(QueryError) {
+        // Nothing can match a side without any series: then Prometheus does not look.
+        var hasMany: [Bool]?
+        func looks(at step: Int) -> Bool {
+            if fillOfOne != nil || fillOfMany != nil { return true }
+            if hasMany == nil {
+                hasMany = (0..<grid.count).map { step in many.contains { !Absent.is($0.values[step]) } }
+            }
+            return hasMany?[step] ?? false
+        }
         for match in matches where match.one.count > 1 {
             var owner = [Int](repeating: -1, count: grid.count)
             for i in match.one {
@@ -66,9 +75,7 @@ struct VectorMatcher {
                         owner[step] = i
                         continue
                     }
-                    // Nothing can match a side without any series: then Prometheus does not look.
-                    let hasMany = many.contains { !Absent.is($0.values[step]) }
-                    guard hasMany || fillOfOne != nil || fillOfMany != nil else { continue }
+                    guard looks(at: step) else { continue }
                     let names = node.matching.labels
                     let group = LabelGrouping(names: names, isExclusion: !node.matching.isOn).key(of: one[i].labels)
                     let pair = [one[i].labels, one[owner[step]].labels].map(GoText.labels).sorted()
@@ -82,7 +89,9 @@ struct VectorMatcher {
     }
 
     /// All pairs of one signature.
-    private func pair(_ match: Match, into columns: inout [SeriesColumn]) throws(QueryError) {
+    private func pair(
+        _ match: Match, into columns: inout [SeriesColumn], _ budget: inout QueryBudget
+    ) throws(QueryError) {
         // Which steps of the `one` side found a partner, for fill.
         var isMatched: [Bool] = fillOfMany == nil ? [] : [Bool](repeating: false, count: grid.count)
         var conflicts = ConflictCheck(
@@ -90,6 +99,7 @@ struct VectorMatcher {
         for m in match.many {
             var hasOne: [Bool] = fillOfOne == nil ? [] : [Bool](repeating: false, count: grid.count)
             for o in match.one {
+                try budget.spend(grid.count)
                 let labels = resultLabels(many[m].labels, one[o].labels)
                 var values = many[m].values
                 var pairs = 0

@@ -98,6 +98,12 @@ enum FunctionTable {
         "end": .constant { Double($0.end) / 1_000 },
         "step": .constant { Double($0.step) / 1_000 },
         "range": .constant { Double($0.end - $0.start) / 1_000 },
+        "min_of": general { (evaluator, node, grid) throws(QueryError) in
+            try MathFunctions.ofScalars(evaluator, node, grid, Go.minimum)
+        },
+        "max_of": general { (evaluator, node, grid) throws(QueryError) in
+            try MathFunctions.ofScalars(evaluator, node, grid, Go.maximum)
+        },
         // Vectors.
         "scalar": general(VectorShape.scalar),
         "vector": general(VectorShape.vector),
@@ -121,7 +127,9 @@ enum FunctionTable {
     ]
 
     /// Their result is a scalar.
-    static let scalarFunctions: Set<String> = ["time", "scalar", "pi", "start", "end", "step", "range"]
+    static let scalarFunctions: Set<String> = [
+        "time", "scalar", "pi", "start", "end", "step", "range", "min_of", "max_of",
+    ]
 
     /// They depend on the evaluation time, even when their arguments do not.
     static let timeDependent: Set<String> = [

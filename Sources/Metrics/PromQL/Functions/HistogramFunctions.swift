@@ -32,7 +32,7 @@ enum HistogramFunctions {
             let quantiles = try evaluator.evaluateScalar(argument.node, grid)
             warn(evaluator, quantiles, at: argument.position)
             let found = try evaluateQuantiles(
-                evaluator, columns, histograms, quantiles, node.arguments[1].position, grid)
+                evaluator, columns, histograms, quantiles, node.arguments[0].position, grid)
             for column in found {
                 // Scalars may change from step to step: a column per text.
                 for text in Set(quantiles.map(openMetrics)).sorted() {

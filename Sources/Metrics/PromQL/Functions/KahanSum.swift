@@ -14,6 +14,24 @@ struct KahanSum {
     @inline(__always)
     mutating func add(_ value: Double) { kahanAdd(value, &sum, &compensation) }
 
+    /// The sum of all values, from `first` on, without the test for infinity; nil when it would have mattered.
+    ///
+    /// A sum that was once infinite never becomes finite again, so a finite one never overflowed.
+    @inline(__always)
+    static func finite(_ values: UnsafeBufferPointer<Double>, from first: Double) -> KahanSum? {
+        var sum = first
+        var compensation = 0.0
+        for value in values {
+            let total = sum + value
+            let sumIsGreater = sum.magnitude >= value.magnitude
+            let greater = sumIsGreater ? sum : value
+            let smaller = sumIsGreater ? value : sum
+            compensation += (greater - total) + smaller
+            sum = total
+        }
+        return sum.isFinite ? KahanSum(sum, compensation: compensation) : nil
+    }
+
     /// Sum and compensation together; an infinite sum stays as it is.
     var total: Double { sum.isInfinite ? sum : sum + compensation }
 }

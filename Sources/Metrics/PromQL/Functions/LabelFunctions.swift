@@ -11,12 +11,15 @@ enum LabelFunctions {
         guard let regex = try? LabelRegex(pattern) else {
             throw .execution("invalid regular expression in label_replace(): \(pattern)")
         }
-        guard !target.isEmpty else {
+        guard isLabelName(target) else {
             throw .execution("invalid destination label name in label_replace(): \(target)")
         }
         let template = ReplacementTemplate(replacement)
-        return try relabelled(evaluator, node, grid, target) { labels in
-            regex.captures(in: labels.value(of: source)).map { template.expanded($0, names: regex.groupIndex) }
+        return try relabelled(evaluator, node, grid, target) { (labels) throws(QueryError) in
+            guard let captures = regex.captures(in: labels.value(of: source)) else { return nil }
+            var value = LabelValue(function: "label_replace")
+            try template.expand(captures, names: regex.groupIndex, into: &value)
+            return value.text
         }
     }
 
@@ -26,33 +29,61 @@ enum LabelFunctions {
         let strings = strings(node)
         guard strings.count >= 2 else { throw .execution("label_join() needs a label and a separator") }
         let (target, separator, sources) = (strings[0], strings[1], strings[2...])
-        for source in sources where source.isEmpty {
+        for source in sources where !isLabelName(source) {
             throw .execution("invalid source label name in label_join(): \(source)")
         }
-        guard !target.isEmpty else { throw .execution("invalid destination label name in label_join(): \(target)") }
-        return try relabelled(evaluator, node, grid, target) { labels in
-            sources.map { labels.value(of: $0) }.joined(separator: separator)
+        guard isLabelName(target) else {
+            throw .execution("invalid destination label name in label_join(): \(target)")
+        }
+        return try relabelled(evaluator, node, grid, target) { (labels) throws(QueryError) in
+            var value = LabelValue(function: "label_join")
+            for (i, source) in sources.enumerated() {
+                if i > 0 { try value.append(separator) }
+                try value.append(labels.value(of: source))
+            }
+            return value.text
         }
     }
 
     /// Sets `target`; a metric's name that was to go stays once it is set here.
     private static func relabelled(
         _ evaluator: Evaluator, _ node: FunctionNode, _ grid: StepGrid, _ target: String,
-        _ value: (Labels) -> String?
+        _ value: (Labels) throws(QueryError) -> String?
     ) throws(QueryError) -> [SeriesColumn] {
         var columns = try evaluator.evaluate(node.arguments[0].node, grid)
         for i in columns.indices {
-            guard let value = value(columns[i].labels) else { continue }
+            guard let value = try value(columns[i].labels) else { continue }
             columns[i].labels = columns[i].labels.setting(target, to: value)
             if target == Labels.metricNameLabel { columns[i].dropsName = false }
         }
         return try Evaluator.merged(columns)
     }
 
+    /// Any UTF-8 but nothing. Bytes of a query that were not UTF-8 (`"\xff"`) have become U+FFFD on the way.
+    static func isLabelName(_ name: String) -> Bool { !name.isEmpty && !name.unicodeScalars.contains("\u{FFFD}") }
+
     private static func strings(_ node: FunctionNode) -> [String] {
         node.arguments.dropFirst().compactMap { argument in
             if case .string(let text) = argument.node { text } else { nil }
         }
+    }
+}
+
+/// A label value in the making. Nested calls can double it each time: it is bounded.
+private struct LabelValue {
+    /// Far above what any sender has; 10,000 series of it are 640 MB.
+    private static let maximumBytes = 64 << 10
+
+    private(set) var text = ""
+    private let function: String
+
+    init(function: String) { self.function = function }
+
+    mutating func append(_ more: String) throws(QueryError) {
+        guard text.utf8.count + more.utf8.count <= Self.maximumBytes else {
+            throw .execution("\(function)() would make a label value of more than \(Self.maximumBytes) bytes")
+        }
+        text += more
     }
 }
 
@@ -97,18 +128,20 @@ struct ReplacementTemplate {
         if !literal.isEmpty { parts.append(.literal(String(literal))) }
     }
 
-    func expanded(_ captures: [String?], names: (String) -> Int?) -> String {
-        var text = ""
+    fileprivate func expand(
+        _ captures: [String?], names: (String) -> Int?, into value: inout LabelValue
+    ) throws(QueryError) {
         for part in parts {
             switch part {
-            case .literal(let literal): text += literal
+            case .literal(let literal): try value.append(literal)
             case .group(let name):
                 let isNumber = name.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
                 // Groups are numbered below 1e8: `regexp.extract`.
                 let index = isNumber && name.utf8.count <= 8 ? Int(name) : names(name)
-                if let index, captures.indices.contains(index), let capture = captures[index] { text += capture }
+                if let index, captures.indices.contains(index), let capture = captures[index] {
+                    try value.append(capture)
+                }
             }
         }
-        return text
     }
 }

@@ -1,3 +1,5 @@
+import MetricModel
+
 /// Functions of one number and further scalars.
 enum MathFunctions {
     /// To the nearest multiple, halves up.
@@ -43,6 +45,15 @@ enum MathFunctions {
             if maximum[step] < minimum[step] { return Absent.value }
             return Go.maximum(minimum[step], Go.minimum(maximum[step], value))
         }
+    }
+
+    /// Of two scalars a third.
+    static func ofScalars(
+        _ evaluator: Evaluator, _ node: FunctionNode, _ grid: StepGrid, _ combine: (Double, Double) -> Double
+    ) throws(QueryError) -> [SeriesColumn] {
+        let first = try evaluator.evaluateScalar(node.arguments[0].node, grid)
+        let second = try evaluator.evaluateScalar(node.arguments[1].node, grid)
+        return [SeriesColumn(labels: .empty, values: zip(first, second).map(combine), isComplete: true)]
     }
 
     /// Every sample of the first argument replaced; the name goes.

@@ -2,6 +2,7 @@
 /// Prometheus's `promql/functions.go`.
 enum OverTime {
     static func sum(_ window: Window) -> Double {
+        if let finite = KahanSum.finite(window.values, from: 0) { return finite.sum + finite.compensation }
         var sum = KahanSum()
         for value in window.values { sum.add(value) }
         return sum.total
@@ -9,6 +10,15 @@ enum OverTime {
 
     /// Direct mean; from the sample on at which the sum would overflow, an incremental one.
     static func average(_ window: Window) -> Double {
+        let rest = UnsafeBufferPointer(rebasing: window.values.dropFirst())
+        if let finite = KahanSum.finite(rest, from: window.values[0]) {
+            let count = Double(window.count)
+            return finite.sum / count + finite.compensation / count
+        }
+        return overflowingAverage(window)
+    }
+
+    private static func overflowingAverage(_ window: Window) -> Double {
         var sum = KahanSum(window.values[0])
         var mean = KahanSum()
         var isIncremental = false
@@ -39,14 +49,40 @@ enum OverTime {
     static func present(_ window: Window) -> Double { 1 }
 
     static func maximum(_ window: Window) -> Double {
-        var best = window.values[0]
-        for value in window.values where value > best || best.isNaN { best = value }
-        return best
+        extreme(window.values, worst: -.infinity) { $0 > $1 }
     }
 
     static func minimum(_ window: Window) -> Double {
-        var best = window.values[0]
-        for value in window.values where value < best || best.isNaN { best = value }
+        extreme(window.values, worst: .infinity) { $0 < $1 }
+    }
+
+    /// The value that is better than all others; NaN only when all are.
+    @inline(__always)
+    private static func extreme(
+        _ values: UnsafeBufferPointer<Double>, worst: Double, _ isBetter: (Double, Double) -> Bool
+    ) -> Double {
+        // Four chains, since each step of one waits for the step before. NaN is never better.
+        var (a, b, c, d) = (worst, worst, worst, worst)
+        let whole = values.count & ~3
+        var i = 0
+        while i < whole {
+            a = isBetter(values[i], a) ? values[i] : a
+            b = isBetter(values[i &+ 1], b) ? values[i &+ 1] : b
+            c = isBetter(values[i &+ 2], c) ? values[i &+ 2] : c
+            d = isBetter(values[i &+ 3], d) ? values[i &+ 3] : d
+            i &+= 4
+        }
+        while i < values.count {
+            a = isBetter(values[i], a) ? values[i] : a
+            i &+= 1
+        }
+        a = isBetter(b, a) ? b : a
+        c = isBetter(d, c) ? d : c
+        a = isBetter(c, a) ? c : a
+        // All NaN or as bad as can be; or -0 and +0, of which the first counts: one by one.
+        if a != worst && a != 0 { return a }
+        var best = values[0]
+        for value in values where isBetter(value, best) || best.isNaN { best = value }
         return best
     }
 
@@ -86,8 +122,9 @@ enum OverTime {
         return Quantile.of(&values, window.first)
     }
 
-    /// The median of the distances from the median.
+    /// The median of the distances from the median; NaN as soon as one value is.
     static func medianDeviation(_ window: Window) -> Double {
+        if window.values.contains(where: \.isNaN) { return .nan }
         var values = Array(window.values)
         let median = Quantile.of(&values, 0.5)
         var distances = window.values.map { ($0 - median).magnitude }

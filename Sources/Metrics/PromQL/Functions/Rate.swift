@@ -60,12 +60,14 @@ struct RateGrid {
     }
 
     /// The values of the steps; whether all are there.
-    func apply(to values: [Double], isCounter: Bool, into output: inout [Double]) -> Bool {
+    func apply(
+        to values: [Double], isCounter: Bool, into output: inout [Double], _ budget: inout QueryBudget
+    ) throws(QueryError) -> Bool {
         let resets = isCounter ? Self.resets(in: values) : []
         var isComplete = true
-        values.withUnsafeBufferPointer { values in
-            terms.withUnsafeBufferPointer { terms in
-                output.withUnsafeMutableBufferPointer { output in
+        try values.withUnsafeBufferPointer { (values) throws(QueryError) in
+            try terms.withUnsafeBufferPointer { (terms) throws(QueryError) in
+                try output.withUnsafeMutableBufferPointer { (output) throws(QueryError) in
                     precondition(output.count == terms.count)
                     var lowestReset = 0
                     for step in terms.indices {
@@ -85,6 +87,7 @@ struct RateGrid {
                                 increase += values[Int(resets[reset]) - 1]
                                 reset += 1
                             }
+                            try budget.spend(reset - lowestReset)
                         }
                         output[step] = increase * factor(term, first, increase, isCounter)
                     }

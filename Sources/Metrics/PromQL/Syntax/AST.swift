@@ -150,6 +150,9 @@ public enum BinaryOperator: String, Sendable, Hashable, CaseIterable {
     case less = "<"
     case greaterOrEqual = ">="
     case lessOrEqual = "<="
+    /// Cut a native histogram above or below a value. Floats have no answer: the element is dropped.
+    case trimUpper = "</"
+    case trimLower = ">/"
     case and
     case or
     case unless
@@ -160,6 +163,7 @@ public enum BinaryOperator: String, Sendable, Hashable, CaseIterable {
         default: false
         }
     }
+    public var isTrim: Bool { self == .trimUpper || self == .trimLower }
     public var isSetOperator: Bool { self == .and || self == .or || self == .unless }
 }
 

@@ -164,7 +164,7 @@ extension ExpressionReader {
     private mutating func stringLiteral() throws(Lexer.Failure) -> Parsed {
         let token = current
         try advance()
-        let value = QuotedText.unquoted(lexer.bytes[token.start..<token.end])
+        let value = try unquoted(token)
         return Parsed(expression: .string(value, SourceRange(token.start, token.end)), type: .string, height: 0)
     }
 
@@ -279,7 +279,7 @@ extension ExpressionReader {
         var labels: [String] = []
         while current.kind != .rightParenthesis {
             if current.kind == .string {
-                let label = QuotedText.unquoted(lexer.bytes[current.start..<current.end])
+                let label = try unquoted(current)
                 guard !label.isEmpty else {
                     throw Lexer.Failure(current.start, "invalid label name for grouping: \"\"")
                 }

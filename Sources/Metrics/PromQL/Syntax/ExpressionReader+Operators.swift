@@ -2,7 +2,7 @@ import MetricModel
 
 /// Operators by precedence, with two stacks per bracket: operands, and operators that wait for their right side.
 ///
-///     or < and unless < comparisons < + - < * / % atan2 and signs < ^
+///     or < and unless < comparisons, </ and >/ < + - < * / % atan2 and signs < ^
 ///
 /// `^` groups to the right, all others to the left; a sign binds like `*`: `-2^2` is `-(2^2)`, `2^-1*3` is `(2^-1)*3`.
 extension ExpressionReader {
@@ -30,7 +30,7 @@ extension ExpressionReader {
         switch operation {
         case .or: 1
         case .and, .unless: 2
-        case .equal, .notEqual, .greater, .less, .greaterOrEqual, .lessOrEqual: 3
+        case .equal, .notEqual, .greater, .less, .greaterOrEqual, .lessOrEqual, .trimUpper, .trimLower: 3
         case .add, .subtract: 4
         case .multiply, .divide, .modulo, .atan2: 5
         case .power: 6
@@ -181,6 +181,9 @@ extension ExpressionReader {
         }
         if operation.isComparison && !pending.returnsBool && left.type == .scalar && right.type == .scalar {
             typeError(at, "comparisons between scalars must use BOOL modifier")
+        }
+        if operation.isTrim && left.type == .scalar && right.type == .scalar {
+            typeError(at, "operator \(QuotedText.quoted(operation.rawValue)) not allowed for scalar operations")
         }
         if matching.isOn {
             for label in matching.labels where matching.include.contains(where: { $0.hasSameBytes(as: label) }) {

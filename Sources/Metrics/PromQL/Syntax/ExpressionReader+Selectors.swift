@@ -39,7 +39,7 @@ extension ExpressionReader {
         let name: String
         switch current.kind {
         case .identifier: name = text(current)
-        case .string: name = QuotedText.unquoted(lexer.bytes[current.start..<current.end])
+        case .string: name = try unquoted(current)
         default: throw unexpected(in: context, expected: "identifier or \"}\"")
         }
         try advance()
@@ -53,7 +53,7 @@ extension ExpressionReader {
         guard !name.isEmpty else { throw Lexer.Failure(nameToken.start, "invalid label name \"\"") }
         try advance()
         guard current.kind == .string else { throw unexpected(in: context, expected: "string") }
-        let value = QuotedText.unquoted(lexer.bytes[current.start..<current.end])
+        let value = try unquoted(current)
         let built: LabelMatcher
         do {
             built = try LabelMatcher(name, operation, value)
@@ -96,7 +96,7 @@ extension ExpressionReader {
         guard isQuoted || current.kind == .identifier else {
             throw unexpected(in: context, expected: "identifier or \"}\"")
         }
-        let name = isQuoted ? QuotedText.unquoted(lexer.bytes[current.start..<current.end]) : text(current)
+        let name = try isQuoted ? unquoted(current) : text(current)
         try advance()
         guard current.kind == .assign else {
             guard isQuoted else { throw unexpected(in: context, expected: "\"=\"") }
@@ -104,7 +104,7 @@ extension ExpressionReader {
         }
         try advance()
         guard current.kind == .string else { throw unexpected(in: context, expected: "string") }
-        let value = QuotedText.unquoted(lexer.bytes[current.start..<current.end])
+        let value = try unquoted(current)
         try advance()
         return (name, value)
     }

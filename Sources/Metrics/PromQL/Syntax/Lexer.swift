@@ -73,8 +73,10 @@ struct Lexer {
             }
             return emit(.notEqual, 2)
         case UInt8(ascii: "<"):
+            if second == UInt8(ascii: "/") { return emit(.trimUpper, 2) }
             return second == UInt8(ascii: "=") ? emit(.lessOrEqual, 2) : emit(.less, 1)
         case UInt8(ascii: ">"):
+            if second == UInt8(ascii: "/") { return emit(.trimLower, 2) }
             return second == UInt8(ascii: "=") ? emit(.greaterOrEqual, 2) : emit(.greater, 1)
         case UInt8(ascii: "{"):
             isInBraces = true
@@ -212,7 +214,9 @@ struct Lexer {
     }
 
     func lowercased(_ token: Token) -> String {
-        String(decoding: bytes[token.start..<token.end].lazy.map { $0 &+ ((65...90).contains($0) ? 32 : 0) }, as: UTF8.self)
+        String(
+            decoding: bytes[token.start..<token.end].lazy.map { $0 &+ ((65...90).contains($0) ? 32 : 0) }, as: UTF8.self
+        )
     }
 
     /// The character at a byte, in single quotes.

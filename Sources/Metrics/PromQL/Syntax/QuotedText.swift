@@ -69,8 +69,10 @@ enum QuotedText {
         }
     }
 
-    /// What a literal stands for. `literal` has its quotes on and went through the lexer, so its escapes are whole.
-    static func unquoted(_ literal: ArraySlice<UInt8>) -> String {
+    /// What a literal stands for; nil when its escapes spell bytes that are no UTF-8 (`"\xff"`), as no label is.
+    ///
+    /// `literal` has its quotes on and went through the lexer, so its escapes are whole.
+    static func unquoted(_ literal: ArraySlice<UInt8>) -> String? {
         guard let quote = literal.first, literal.count >= 2 else { return "" }
         let inner = literal.dropFirst().dropLast()
         if quote == UInt8(ascii: "`") || !inner.contains(UInt8(ascii: "\\")) {
@@ -114,8 +116,7 @@ enum QuotedText {
             default: bytes.append(escape)  // a backslash or the quote
             }
         }
-        // `"\xff"` is no text; it becomes the replacement character, as label values are UTF-8.
-        return String(decoding: bytes, as: UTF8.self)
+        return String(validating: bytes, as: UTF8.self)
     }
 
     private static func append(code: UInt32, to bytes: inout [UInt8]) {

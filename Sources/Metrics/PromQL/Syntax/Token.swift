@@ -15,7 +15,7 @@ enum TokenKind: UInt8 {
     case comma, colon, assign
     // Operators.
     case add, subtract, multiply, divide, modulo, power, atan2
-    case equal, notEqual, greater, less, greaterOrEqual, lessOrEqual
+    case equal, notEqual, greater, less, greaterOrEqual, lessOrEqual, trimUpper, trimLower
     case matches, notMatches
     case and, or, unless
     case at
@@ -55,6 +55,8 @@ enum TokenKind: UInt8 {
         case .less: .less
         case .greaterOrEqual: .greaterOrEqual
         case .lessOrEqual: .lessOrEqual
+        case .trimUpper: .trimUpper
+        case .trimLower: .trimLower
         case .and: .and
         case .or: .or
         case .unless: .unless
@@ -100,7 +102,7 @@ enum TokenKind: UInt8 {
         case .duration: "duration \(QuotedText.quotedShort(text))"
         case .string: "string \(QuotedText.quotedShort(text))"
         case .add, .subtract, .multiply, .divide, .modulo, .power, .atan2, .equal, .notEqual, .greater, .less,
-            .greaterOrEqual, .lessOrEqual, .matches, .notMatches, .and, .or, .unless, .at:
+            .greaterOrEqual, .lessOrEqual, .trimUpper, .trimLower, .matches, .notMatches, .and, .or, .unless, .at:
             "<op:\(text)>"
         case .aggregator: "<aggr:\(text)>"
         case .offset, .smoothed, .anchored, .by, .without, .on, .ignoring, .groupLeft, .groupRight, .bool, .fill,

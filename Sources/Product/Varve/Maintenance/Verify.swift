@@ -1,9 +1,9 @@
-public import ManifestLog
+import ManifestLog
 import MetricEngine
 import ObjectStorage
 public import Platform
-import StorageEngine
-import WAL
+public import StorageEngine
+public import WAL
 
 /// What a check of everything at rest found.
 public struct VerifyReport: Sendable {
@@ -38,11 +38,24 @@ extension Database {
             report.unnamed = check.unnamed
         } catch let error as StorageError { report.problems.append(error.text) }
         do {
-            let log = try await LogInspection.inspect(
-                directory: directory.log + "/main", environment: environment)
-            report.problems += log.problems
+            if let damage = try await inspectLog(at: path, environment: environment).damage {
+                report.problems.append(damage)
+            }
         } catch let error as WALError { report.problems.append(error.description) }
         return report
+    }
+
+    /// The log's files, read without changing anything.
+    public static func inspectLog(
+        at path: String, environment: Environment = .live
+    ) async throws(WALError) -> LogInspection {
+        try await LogInspection.read(
+            directory: DataDirectory(path).log + "/main", options: WALOptions(), environment: environment)
+    }
+
+    /// Throws `VarveError` unless there is a database in the directory.
+    public static func checkDirectory(_ path: String, environment: Environment = .live) async throws {
+        try await environment.blocking.run { try DataDirectory(path).checkExisting(in: environment.fileSystem) }
     }
 
     /// Keys of the live objects, as the newest manifest has them.

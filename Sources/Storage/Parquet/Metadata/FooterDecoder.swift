@@ -86,7 +86,8 @@ enum FooterDecoder {
             switch field.id {
             case 1: element.type = try known(PhysicalType(rawValue: try reader.int32(field)), "a physical type", reader)
             case 2: element.typeLength = try reader.int32(field)
-            case 3: element.repetition = try known(Repetition(rawValue: try reader.int32(field)), "a repetition", reader)
+            case 3:
+                element.repetition = try known(Repetition(rawValue: try reader.int32(field)), "a repetition", reader)
             case 4: name = try reader.text(field)
             case 5: element.childCount = try reader.natural(field)
             case 6: converted = convertedType(try reader.int32(field))

@@ -26,7 +26,10 @@ enum FooterSeal {
 
     /// nil: the footer has no checksum, so another writer made it.
     static func isIntact(_ footer: [UInt8], _ metadata: FileMetadata) -> Bool? {
-        guard let expected = metadata.value(for: footerKey) else { return nil }
+        guard let expected = metadata.value(for: footerKey) else {
+            // One key without the other: this one's name is damaged.
+            return metadata.value(for: indexKey) == nil ? nil : false
+        }
         guard let digits = place(of: Array(expected.utf8), in: footer) else { return false }
         var blanked = footer
         blanked.replaceSubrange(digits, with: Array(blank.utf8))

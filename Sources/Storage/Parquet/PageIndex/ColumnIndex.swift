@@ -101,6 +101,16 @@ extension ColumnIndex {
     }
 }
 
+extension ChunkStatistics {
+    /// Least and greatest value of an INT64 column; nil where nothing is said or it makes no sense.
+    public var int64Bounds: ClosedRange<Int64>? {
+        guard let minimum, let maximum, let low = Int64(plain: minimum[...]), let high = Int64(plain: maximum[...]),
+            low <= high
+        else { return nil }
+        return low...high
+    }
+}
+
 extension Int64 {
     /// Eight plain-encoded bytes; nil for any other number of them.
     init?(plain bytes: ArraySlice<UInt8>) {

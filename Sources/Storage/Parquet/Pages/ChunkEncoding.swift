@@ -9,29 +9,51 @@ extension EncodedChunk {
     public static func dictionary(
         _ values: BytesColumn, validity: [Bool]?, isOptional: Bool, pageRows: Int, compression: PageCompression
     ) -> EncodedChunk {
-        let present = PresentRows(validity, count: values.count)
-        var dense = values
-        if present.isSparse {
-            dense = BytesColumn()
-            for row in 0..<values.count where present.isThere(row) { dense.append(values[row]) }
+        guard let validity else {
+            return dictionary(
+                present: values, validity: nil, rows: values.count, isOptional: isOptional, pageRows: pageRows,
+                compression: compression)
         }
-        // No limit: the result is there.
-        let coded = DictionaryEncoding.encode(dense) ?? (BytesColumn(), [])
-        var plain: [UInt8] = []
-        PlainEncoding.encode(coded.dictionary, into: &plain)
-        let width = RunLengthHybrid.width(forLargest: UInt32(max(coded.dictionary.count, 1) - 1))
-        let pages = present.pages(of: pageRows).map { rows, dense in
-            var codes: [UInt8] = [UInt8(width)]
-            let part = Array(coded.codes[dense])
-            RunLengthHybrid.encode(part, width: width, into: &codes)
-            return EncodedPage(
-                rows: rows.count, nulls: rows.count - dense.count, encoding: .rleDictionary,
-                definitionLevels: isOptional ? present.levels(rows) : [], encoded: codes,
-                bounds: bounds(of: coded.dictionary, used: part))
-        }
-        return EncodedChunk(
-            dictionary: EncodedDictionary(count: coded.dictionary.count, values: plain), pages: pages,
+        var present = BytesColumn()
+        for row in 0..<values.count where validity[row] { present.append(values[row]) }
+        return dictionary(
+            present: present, validity: validity, rows: values.count, isOptional: isOptional, pageRows: pageRows,
             compression: compression)
+    }
+
+    /// The same from the values that are there, one for each true flag of `validity`.
+    public static func dictionary(
+        present values: BytesColumn, validity: [Bool]?, rows: Int, isOptional: Bool, pageRows: Int,
+        compression: PageCompression
+    ) -> EncodedChunk {
+        let present = PresentRows(validity, count: rows)
+        let (dictionary, codes) = Self.codes(of: values)
+        let pages = present.pages(of: pageRows).map { rows, range in
+            let part = Array(codes[range])
+            return EncodedPage(
+                rows: rows.count, nulls: rows.count - range.count, encoding: .rleDictionary,
+                definitionLevels: isOptional ? present.levels(rows) : [],
+                encoded: codeBytes(part, dictionary.count), bounds: bounds(of: dictionary, used: part))
+        }
+        return EncodedChunk(dictionary: encoded(dictionary), pages: pages, compression: compression)
+    }
+
+    private static func codes(of values: BytesColumn) -> (dictionary: BytesColumn, codes: [UInt32]) {
+        // Without a limit there always is a result.
+        DictionaryEncoding.encode(values) ?? (BytesColumn(), [])
+    }
+
+    private static func encoded(_ dictionary: BytesColumn) -> EncodedDictionary {
+        var plain: [UInt8] = []
+        PlainEncoding.encode(dictionary, into: &plain)
+        return EncodedDictionary(count: dictionary.count, values: plain)
+    }
+
+    private static func codeBytes(_ codes: [UInt32], _ entries: Int) -> [UInt8] {
+        let width = RunLengthHybrid.width(forLargest: UInt32(max(entries, 1) - 1))
+        var bytes = [UInt8(width)]
+        RunLengthHybrid.encode(codes, width: width, into: &bytes)
+        return bytes
     }
 
     /// Bounds of the entries that a page uses: fewer comparisons than of its values.
@@ -65,27 +87,33 @@ extension EncodedChunk {
         return EncodedChunk(pages: pages, compression: compression)
     }
 
-    /// One integer for all rows: a dictionary of one and a single run.
-    public static func constant(_ value: Int64, rows: Int, compression: PageCompression) -> EncodedChunk {
-        constant(plain: value.plainBytes, PageBounds(value, value), rows, compression)
+    /// One integer for all rows: a dictionary of one and a single run a page.
+    ///
+    /// - Parameter pageRows: nil: one page.
+    public static func constant(
+        _ value: Int64, rows: Int, pageRows: Int? = nil, compression: PageCompression
+    ) -> EncodedChunk {
+        constant(plain: value.plainBytes, PageBounds(value, value), rows, pageRows, compression)
     }
 
     /// One text for all rows.
-    public static func constant(_ value: [UInt8], rows: Int, compression: PageCompression) -> EncodedChunk {
-        var plain: [UInt8] = []
-        PlainEncoding.encode(BytesColumn([value]), into: &plain)
-        return constant(plain: plain, PageBounds(value[...], value[...]), rows, compression)
+    public static func constant(
+        _ value: [UInt8], rows: Int, pageRows: Int? = nil, compression: PageCompression
+    ) -> EncodedChunk {
+        constant(
+            plain: encoded(BytesColumn([value])).values, PageBounds(value[...], value[...]), rows, pageRows, compression)
     }
 
     private static func constant(
-        plain: [UInt8], _ bounds: PageBounds, _ rows: Int, _ compression: PageCompression
+        plain: [UInt8], _ bounds: PageBounds, _ rows: Int, _ pageRows: Int?, _ compression: PageCompression
     ) -> EncodedChunk {
-        var codes: [UInt8] = [0]
-        RunLengthHybrid.encode(runs: [.init(value: 0, count: rows)], width: 0, into: &codes)
-        let page = EncodedPage(rows: rows, encoding: .rleDictionary, encoded: codes, bounds: bounds)
+        let pages = PresentRows(nil, count: rows).pages(of: pageRows ?? max(rows, 1)).map { rows, _ in
+            var codes: [UInt8] = [0]
+            RunLengthHybrid.encode(runs: [.init(value: 0, count: rows.count)], width: 0, into: &codes)
+            return EncodedPage(rows: rows.count, encoding: .rleDictionary, encoded: codes, bounds: bounds)
+        }
         return EncodedChunk(
-            dictionary: EncodedDictionary(count: 1, values: plain), pages: rows == 0 ? [] : [page],
-            compression: compression)
+            dictionary: EncodedDictionary(count: 1, values: plain), pages: pages, compression: compression)
     }
 
     /// Doubles bit for bit.
@@ -122,20 +150,21 @@ extension EncodedChunk {
         return EncodedChunk(pages: pages, compression: compression)
     }
 
-    /// The two leaves of a map, keys first, one page each. Rows without entries are written as absent maps.
-    public static func stringMap(_ maps: StringMaps, compression: PageCompression) -> [EncodedChunk] {
-        let levels = Levels.map(maps)
+    /// The two leaves of a map, keys first. Rows without entries are written as absent maps.
+    public static func stringMap(_ maps: StringMaps, pageRows: Int, compression: PageCompression) -> [EncodedChunk] {
+        let pages = PresentRows(nil, count: maps.rowCount).pages(of: pageRows).map(\.rows)
+        let levels = pages.map { Levels.map(maps, $0) }
         return [maps.keys, maps.values].map { strings in
-            var chunk = dictionary(
-                strings, validity: nil, isOptional: false, pageRows: max(strings.count, 1), compression: compression)
-            let bounds = chunk.pages.first?.bounds
-            chunk.pages = [
-                EncodedPage(
-                    rows: maps.rowCount, values: levels.values, nulls: levels.nulls, encoding: .rleDictionary,
-                    definitionLevels: levels.definition, repetitionLevels: levels.repetition,
-                    encoded: chunk.pages.first?.encoded ?? [0], bounds: bounds)
-            ]
-            return chunk
+            let (dictionary, codes) = Self.codes(of: strings)
+            return EncodedChunk(
+                dictionary: encoded(dictionary),
+                pages: zip(pages, levels).map { rows, levels in
+                    let part = Array(codes[maps.offsets[rows.lowerBound]..<maps.offsets[rows.upperBound]])
+                    return EncodedPage(
+                        rows: rows.count, values: levels.values, nulls: levels.nulls, encoding: .rleDictionary,
+                        definitionLevels: levels.definition, repetitionLevels: levels.repetition,
+                        encoded: codeBytes(part, dictionary.count), bounds: bounds(of: dictionary, used: part))
+                }, compression: compression)
         }
     }
 }

@@ -4,9 +4,15 @@ public import Columnar
 public struct ColumnPages: Sendable {
     public let leaf: ParquetLeaf
     let file: String
-    public internal(set) var dictionary: ParquetDictionary?
+    /// nil: there is none, or it was not asked for; then the caller may put in the one that it has kept.
+    public var dictionary: ParquetDictionary?
     /// In the order asked for.
     public internal(set) var pages: [ParquetPage]
+
+    /// Says that the column's values make no sense to the caller.
+    public func damaged(_ problem: String) -> ParquetError {
+        ParquetError(.damaged, file: file, column: leaf.name, problem)
+    }
 
     /// The present values of all pages, one after the other.
     public func int64s() throws(ParquetError) -> [Int64] {

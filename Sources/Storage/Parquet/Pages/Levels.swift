@@ -15,25 +15,32 @@ public enum Levels {
         return bytes
     }
 
-    /// Of the leaves of a map: (repetition, definition, entries and empty maps, empty maps). A row without entries is a
-    /// map that is absent.
-    static func map(_ maps: StringMaps) -> (repetition: [UInt8], definition: [UInt8], values: Int, nulls: Int) {
+    struct MapLevels {
+        var repetition: [UInt8] = []
+        var definition: [UInt8] = []
+        /// Entries, and rows without any.
+        var values = 0
+        var nulls = 0
+    }
+
+    /// Of the leaves of a map. A row without entries is a map that is absent.
+    static func map(_ maps: StringMaps, _ rows: Range<Int>) -> MapLevels {
         var repetition: [UInt32] = []
         var definition: [UInt32] = []
-        var nulls = 0
-        for row in 0..<maps.rowCount {
+        var levels = MapLevels()
+        for row in rows {
             let entries = maps.offsets[row + 1] - maps.offsets[row]
             repetition.append(0)
             definition.append(entries == 0 ? 0 : 2)
-            if entries == 0 { nulls += 1 }
+            if entries == 0 { levels.nulls += 1 }
             for _ in 0..<max(entries - 1, 0) {
                 repetition.append(1)
                 definition.append(2)
             }
         }
-        var result: (repetition: [UInt8], definition: [UInt8], values: Int, nulls: Int) = ([], [], repetition.count, nulls)
-        RunLengthHybrid.encode(repetition, width: 1, into: &result.repetition)
-        RunLengthHybrid.encode(definition, width: 2, into: &result.definition)
-        return result
+        levels.values = repetition.count
+        RunLengthHybrid.encode(repetition, width: 1, into: &levels.repetition)
+        RunLengthHybrid.encode(definition, width: 2, into: &levels.definition)
+        return levels
     }
 }

@@ -4,7 +4,8 @@ import Platform
 struct PageHeader: Equatable {
     enum Kind: Equatable {
         case dictionary(values: Int, encoding: PageEncoding)
-        case data(values: Int, encoding: PageEncoding, definitionEncoding: PageEncoding, repetitionEncoding: PageEncoding)
+        case data(
+            values: Int, encoding: PageEncoding, definitionEncoding: PageEncoding, repetitionEncoding: PageEncoding)
         case dataV2(
             values: Int, nulls: Int, rows: Int, encoding: PageEncoding, definitionBytes: Int, repetitionBytes: Int,
             isCompressed: Bool)

@@ -85,7 +85,8 @@ struct PageUnpacker {
 
     /// Levels and values are packed together; each kind of levels has its length in four bytes before it.
     private func version1(
-        _ plain: [UInt8], _ count: Int, _ encoding: PageEncoding, _ number: Int, _ location: PageLocation, _ place: Place
+        _ plain: [UInt8], _ count: Int, _ encoding: PageEncoding, _ number: Int, _ location: PageLocation,
+        _ place: Place
     ) throws(ParquetError) -> ParquetPage {
         var reader = ByteReader(plain)
         var levels: [[UInt8]] = []
@@ -129,7 +130,8 @@ struct PageUnpacker {
         }
         guard max(header.storedSize, header.uncompressedSize) <= limits.pageBytes else {
             throw place.unsupported(
-                "a page of \(max(header.storedSize, header.uncompressedSize)) bytes; at most \(limits.pageBytes) are read")
+                "a page of \(max(header.storedSize, header.uncompressedSize)) bytes; at most \(limits.pageBytes) are read"
+            )
         }
         let body = range.lowerBound + headerSize..<range.upperBound
         if let expected = header.crc {

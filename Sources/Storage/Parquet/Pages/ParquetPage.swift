@@ -44,7 +44,9 @@ public struct ParquetPage: Sendable {
         let found = try decode { (raw: UnsafeRawBufferPointer) throws(EncodingError) in
             try RunLengthHybrid.decodeRuns(
                 raw, width: RunLengthHybrid.width(forLargest: largest), count: valueCount)
-        } of: { levels }
+        } of: {
+            levels
+        }
         guard found.allSatisfy({ $0.value <= largest }) else { throw place.damaged("a level above \(maximum)") }
         return found
     }
@@ -105,7 +107,8 @@ public struct ParquetPage: Sendable {
         var found: [Int64] = []
         switch encoding {
         case .plain:
-            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found) }
+            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found)
+            }
         case .byteStreamSplit:
             try whole { (raw) throws(EncodingError) in
                 try ByteStreamSplit.decode(raw, count: presentCount, into: &found)
@@ -117,7 +120,8 @@ public struct ParquetPage: Sendable {
         case .rleDictionary, .plainDictionary:
             guard case .int64(let entries)? = dictionary else { throw noDictionary }
             let codes = try codes()
-            try gathering { () throws(EncodingError) in try DictionaryEncoding.gather(entries, by: codes, into: &found) }
+            try gathering { () throws(EncodingError) in try DictionaryEncoding.gather(entries, by: codes, into: &found)
+            }
         case .rle, .bitPacked, .deltaLengthByteArray, .deltaByteArray: throw unexpectedEncoding
         }
         return found
@@ -128,7 +132,8 @@ public struct ParquetPage: Sendable {
         var found: [Int32] = []
         switch encoding {
         case .plain:
-            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found) }
+            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found)
+            }
         case .deltaBinaryPacked:
             // The same bytes as for INT64, but all arithmetic is modulo 2^32.
             var wide: [Int64] = []
@@ -139,7 +144,8 @@ public struct ParquetPage: Sendable {
         case .rleDictionary, .plainDictionary:
             guard case .int32(let entries)? = dictionary else { throw noDictionary }
             let codes = try codes()
-            try gathering { () throws(EncodingError) in try DictionaryEncoding.gather(entries, by: codes, into: &found) }
+            try gathering { () throws(EncodingError) in try DictionaryEncoding.gather(entries, by: codes, into: &found)
+            }
         case .byteStreamSplit, .rle, .bitPacked, .deltaLengthByteArray, .deltaByteArray: throw unexpectedEncoding
         }
         return found
@@ -150,7 +156,8 @@ public struct ParquetPage: Sendable {
         var found: [Double] = []
         switch encoding {
         case .plain:
-            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found) }
+            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found)
+            }
         case .byteStreamSplit:
             try whole { (raw) throws(EncodingError) in
                 try ByteStreamSplit.decode(raw, count: presentCount, into: &found)
@@ -158,7 +165,8 @@ public struct ParquetPage: Sendable {
         case .rleDictionary, .plainDictionary:
             guard case .double(let entries)? = dictionary else { throw noDictionary }
             let codes = try codes()
-            try gathering { () throws(EncodingError) in try DictionaryEncoding.gather(entries, by: codes, into: &found) }
+            try gathering { () throws(EncodingError) in try DictionaryEncoding.gather(entries, by: codes, into: &found)
+            }
         case .deltaBinaryPacked, .rle, .bitPacked, .deltaLengthByteArray, .deltaByteArray: throw unexpectedEncoding
         }
         return found
@@ -169,7 +177,8 @@ public struct ParquetPage: Sendable {
         var found = BytesColumn()
         switch encoding {
         case .plain:
-            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found) }
+            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found)
+            }
         case .deltaLengthByteArray:
             try whole { (raw) throws(EncodingError) in
                 try DeltaByteArrays.decodeLengths(raw, count: presentCount, into: &found)
@@ -194,7 +203,8 @@ public struct ParquetPage: Sendable {
         switch encoding {
         case .plain:
             var found: [Bool] = []
-            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found) }
+            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found)
+            }
             return found
         case .rle:
             if presentCount == 0 { return [] }
@@ -211,7 +221,9 @@ public struct ParquetPage: Sendable {
 
     // MARK: errors
 
-    private var noDictionary: ParquetError { place.damaged("its values are codes, but the chunk has no such dictionary") }
+    private var noDictionary: ParquetError {
+        place.damaged("its values are codes, but the chunk has no such dictionary")
+    }
     private var unexpectedEncoding: ParquetError {
         place.unsupported("values of type \(leaf.physical) in \(encoding)")
     }

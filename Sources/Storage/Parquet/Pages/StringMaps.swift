@@ -75,7 +75,8 @@ public struct StringMaps: Sendable, Hashable {
         guard offsets.count == expected, strings.count == entries else {
             throw ParquetError(
                 .damaged, file: column.file, column: column.leaf.name,
-                "its levels say \(offsets.count) rows and \(entries) entries; there are \(expected) and \(strings.count)")
+                "its levels say \(offsets.count) rows and \(entries) entries; there are \(expected) and \(strings.count)"
+            )
         }
         return (offsets + [entries], strings)
     }

@@ -4,7 +4,9 @@
 /// - Each chunk lies between the first magic and the footer, and each page index too.
 /// - Rows add up; a flat column has one value a row.
 enum FooterCheck {
-    static func check(_ metadata: FileMetadata, _ leaves: [ParquetLeaf], footerStart: Int, _ file: Place) throws(ParquetError) {
+    static func check(_ metadata: FileMetadata, _ leaves: [ParquetLeaf], footerStart: Int, _ file: Place)
+        throws(ParquetError)
+    {
         var rows = 0
         for (number, group) in metadata.rowGroups.enumerated() {
             guard group.columns.count == leaves.count else {
@@ -31,7 +33,8 @@ enum FooterCheck {
         _ chunk: ColumnChunkMetadata, _ leaf: ParquetLeaf, rows: Int, _ footerStart: Int, _ place: Place, group: Int
     ) throws(ParquetError) {
         guard chunk.type == leaf.physical, chunk.path == leaf.path else {
-            throw place.damaged("row group \(group) holds \(chunk.path.joined(separator: ".")) \(chunk.type) in its place")
+            throw place.damaged(
+                "row group \(group) holds \(chunk.path.joined(separator: ".")) \(chunk.type) in its place")
         }
         guard !leaf.isFlat || chunk.valueCount == rows else {
             throw place.damaged("row group \(group) has \(rows) rows, but \(chunk.valueCount) values of it")

@@ -38,7 +38,8 @@ extension ParquetFile {
             }
             wanted.append((dictionary, pages))
         }
-        let bytes = try await fetch(wanted.flatMap { [$0.dictionary].compactMap { $0 } + $0.pages.map(\.location.bytes) })
+        let bytes = try await fetch(
+            wanted.flatMap { [$0.dictionary].compactMap { $0 } + $0.pages.map(\.location.bytes) })
         var result: [ColumnPages] = []
         for (request, want) in zip(requests, wanted) {
             let unpacker = PageUnpacker(

@@ -208,7 +208,8 @@ struct CompactReader {
             guard count <= UInt64(remaining) else { throw malformed("a map of \(count) entries") }
             if count > 0 {
                 let types = try byte("the types of a map")
-                guard let key = CompactType(rawValue: types >> 4), let value = CompactType(rawValue: types & 0x0f) else {
+                guard let key = CompactType(rawValue: types >> 4), let value = CompactType(rawValue: types & 0x0f)
+                else {
                     throw malformed("the types of a map")
                 }
                 for _ in 0..<count {

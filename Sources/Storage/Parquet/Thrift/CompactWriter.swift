@@ -86,7 +86,9 @@ struct CompactWriter {
         bytes.append(contentsOf: value)
     }
 
-    private mutating func append(zigzag value: Int64) { append(varint: UInt64(bitPattern: (value << 1) ^ (value >> 63))) }
+    private mutating func append(zigzag value: Int64) {
+        append(varint: UInt64(bitPattern: (value << 1) ^ (value >> 63)))
+    }
 
     private mutating func append(varint value: UInt64) {
         var rest = value

@@ -16,7 +16,10 @@ final class RegionWriter: Sendable {
     }
 
     private struct State: Sendable {
+        /// The last number that a write has, replayed ones included.
         var last: SequenceNumber
+        /// New numbers come after this one as well: the start of the claim.
+        var floor: SequenceNumber
         var open: [TableSegment: MemPart] = [:]
         var frozen: [MemPart] = []
         var pending: [Pending] = []
@@ -36,7 +39,7 @@ final class RegionWriter: Sendable {
         last: SequenceNumber, introducer: Introducer, log: any WriteAheadLog, budget: MemoryBudget,
         environment: Environment
     ) {
-        state = Mutex(State(last: last))
+        state = Mutex(State(last: last, floor: last))
         self.introducer = introducer
         self.log = log
         self.budget = budget
@@ -50,7 +53,7 @@ final class RegionWriter: Sendable {
         let now = environment.time.monotonic()
         let result = state.withLock { state -> Result<SequenceNumber, StorageError> in
             guard !state.isClosed else { return .failure(StorageError(.closed, "the database is closed")) }
-            guard let sequence = state.last.next else {
+            guard let sequence = max(state.last, state.floor).next else {
                 return .failure(StorageError(.unavailable, "the sequence numbers of this claim are used up; reopen"))
             }
             do throws(WALError) {
@@ -68,9 +71,10 @@ final class RegionWriter: Sendable {
         state.withLock { append(rows, sequence, reservation, &$0, now) }
     }
 
-    /// Replay is over: new writes come after `sequence`, and after every record that was replayed.
+    /// Replay is over: new writes come after `sequence`, and after every record that was replayed. The number itself
+    /// belongs to no write: a flush must not wait for it.
     func begin(after sequence: SequenceNumber) {
-        state.withLock { $0.last = max($0.last, sequence) }
+        state.withLock { $0.floor = max($0.floor, sequence) }
     }
 
     private func append(

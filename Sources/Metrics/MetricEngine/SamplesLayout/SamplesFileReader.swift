@@ -1,0 +1,71 @@
+import Columnar
+import Encodings
+import Parquet
+import StorageEngine
+import Synchronization
+
+/// An open samples file.
+///
+/// - What finds rows in a row group (`SamplesRowIndex`) is decoded once and kept while it is small.
+final class SamplesFileReader: TableFileReader {
+    let file: ParquetFile
+    let schema: Schema
+    let learnMetricName: @Sendable (Int64, String) -> Void
+    private let indexes = Mutex<[Int: SamplesRowIndex]>([:])
+    /// Entries of an index that is kept: 16 bytes each.
+    private static let mostKept = 65_536
+
+    init(_ file: ParquetFile, schema: Schema, learnMetricName: @escaping @Sendable (Int64, String) -> Void) {
+        self.file = file
+        self.schema = schema
+        self.learnMetricName = learnMetricName
+    }
+
+    var rowCount: UInt64 { UInt64(file.rowCount) }
+
+    func cursor(_ scan: FileScan) -> any BatchCursor { SamplesCursor(self, scan) }
+
+    func rowIndex(_ rowGroup: Int) async throws -> SamplesRowIndex {
+        if let known = indexes.withLock({ $0[rowGroup] }) { return known }
+        let columns = try await file.read([
+            PageRequest(rowGroup: rowGroup, column: SamplesFormat.Leaf.seriesID.rawValue),
+            PageRequest(rowGroup: rowGroup, column: SamplesFormat.Leaf.valueDivisor.rawValue),
+        ])
+        let index = try SamplesRowIndex(
+            series: columns[0], divisors: columns[1], rows: file.metadata.rowGroups[rowGroup].rowCount,
+            place: "\(file.name), row group \(rowGroup)")
+        if index.entries <= Self.mostKept { indexes.withLock { $0[rowGroup] = index } }
+        return index
+    }
+
+    /// Tells the names of the metrics in a row group.
+    func learnMetrics(_ rowGroup: Int, _ index: SamplesRowIndex) async throws {
+        let column = try await file.read(
+            PageRequest(rowGroup: rowGroup, column: SamplesFormat.Leaf.metric.rawValue))
+        guard case .bytes(let names)? = column.dictionary else { return }
+        var row = 0
+        for page in column.pages {
+            for run in try page.codeRuns() {
+                // Two numbers may have the same name and lie in one run: each is told.
+                if Int(run.value) < names.count, let name = String(validating: names[Int(run.value)], as: UTF8.self) {
+                    index.forEachMetric(in: row..<row + run.count) { learnMetricName($0, name) }
+                }
+                row += run.count
+            }
+        }
+    }
+
+    /// Least and greatest value of an INT64 column of a row group; nil: not known.
+    func bounds(_ rowGroup: Int, _ leaf: SamplesFormat.Leaf) -> ClosedRange<Int64>? {
+        let statistics = file.metadata.rowGroups[rowGroup].columns[leaf.rawValue].statistics
+        guard let low = Self.int64(statistics?.minimum), let high = Self.int64(statistics?.maximum), low <= high else {
+            return nil
+        }
+        return low...high
+    }
+
+    private static func int64(_ bytes: [UInt8]?) -> Int64? {
+        guard let bytes, bytes.count == 8 else { return nil }
+        return Int64(bitPattern: bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) })
+    }
+}

@@ -1,0 +1,147 @@
+import Platform
+import PromQL
+import Varve
+import VarveServer
+import WAL
+
+/// A database that a command has opened.
+protocol OpenedDatabase: MetricDatabase {
+    /// Seals the log and lets the lock go. What is in memory only is in the log.
+    func close() async throws
+}
+
+/// What `varve verify` found in a sound database. Damage is thrown: `DamagedFile`, or `CommandFailure(.damage, …)`.
+struct VerifiedData: Sendable {
+    var objects: Int
+    var bytes: Int
+    var rows: Int
+    /// Remarks that are no damage: unknown names, quarantined bytes.
+    var remarks: [String] = []
+}
+
+/// What `varve inspect` shows.
+struct DataInspection: Sendable {
+    struct Table: Sendable {
+        var name: String
+        var segments: Int
+        var objects: Int
+        var rows: Int
+        var bytes: Int
+    }
+    struct File: Sendable {
+        var key: String
+        var table: String
+        /// Milliseconds since the epoch.
+        var segmentStart: Int64
+        var rows: Int
+        var bytes: Int
+        var level: String
+    }
+    /// Name and value: claim, manifest version, …
+    var facts: [(name: String, value: String)]
+    var tables: [Table]
+    /// The live objects.
+    var files: [File]
+}
+
+/// What `varve wal inspect` shows of one log segment.
+struct LogSegmentInspection: Sendable {
+    var file: String
+    var bytes: Int
+    var batches: Int
+    var records: Int
+    /// First and last, as the engine writes sequence numbers; empty without records.
+    var sequences: String
+    /// `sealed`, `open`, `torn at byte …`, or what is damaged.
+    var state: String
+}
+
+/// The seam between the commands and the libraries: the only file here that knows how a database is opened.
+enum OpenDatabase {
+    /// For writing and serving; takes the directory's lock, replays the log, starts flushing and compaction.
+    static func forServing(_ settings: ServeSettings, _ environment: Environment) async throws -> any OpenedDatabase {
+        var options = DatabaseOptions()
+        options.flushAge = settings.flushAge
+        options.flushSize = settings.flushSize
+        options.durability = WAL.Durability(rawValue: settings.durability.rawValue) ?? .always
+        if let limit = settings.memoryLimit { options.memoryLimit = limit }
+        if settings.retention > .zero { options.retention = settings.retention }
+        return try await open(settings.dataDirectory, options, environment)
+    }
+
+    /// For questions asked of a directory that nobody has open.
+    static func forReading(_ directory: String, _ environment: Environment) async throws -> any OpenedDatabase {
+        try await forMaintenance(directory, environment)
+    }
+
+    /// Takes the lock, but flushes and compacts only when told.
+    static func forMaintenance(_ directory: String, _ environment: Environment) async throws -> any OpenedDatabase {
+        try await translating {
+            try await Database.checkDirectory(directory, environment: environment)
+        }
+        var options = DatabaseOptions()
+        options.runsInBackground = false
+        return try await open(directory, options, environment)
+    }
+
+    private static func open(
+        _ directory: String, _ options: DatabaseOptions, _ environment: Environment
+    ) async throws -> any OpenedDatabase {
+        try await translating { try await Database.open(at: directory, options: options, environment: environment) }
+    }
+
+    /// Reads every stored byte.
+    static func verify(_ directory: String, _ environment: Environment) async throws -> VerifiedData {
+        let report = try await translating { try await Database.verify(at: directory, environment: environment) }
+        guard report.problems.isEmpty else {
+            throw CommandFailure(
+                .damage,
+                report.problems.joined(separator: "\n") + "\n\(report.problems.count) problems; nothing was changed.")
+        }
+        return VerifiedData(
+            objects: report.objects, bytes: Int(clamping: report.bytes), rows: Int(clamping: report.rows),
+            remarks: report.unnamed.map { "\($0) is named by no manifest; the next start collects it" })
+    }
+
+    static func inspect(_ directory: String, _ environment: Environment) async throws -> DataInspection {
+        let live = try await translating { try await Database.liveObjects(at: directory, environment: environment) }
+        let tables = Dictionary(grouping: live, by: \.table).map { name, objects in
+            DataInspection.Table(
+                name: name, segments: Set(objects.map(\.metadata.segment)).count, objects: objects.count,
+                rows: Int(clamping: objects.reduce(0) { $0 + $1.metadata.rows }),
+                bytes: Int(clamping: objects.reduce(0) { $0 + $1.metadata.size }))
+        }
+        return DataInspection(
+            facts: [], tables: tables.sorted { $0.name < $1.name },
+            files: live.map {
+                DataInspection.File(
+                    key: $0.key.path, table: $0.table, segmentStart: $0.metadata.segment.lowerBound,
+                    rows: Int(clamping: $0.metadata.rows), bytes: Int(clamping: $0.metadata.size), level: "")
+            })
+    }
+
+    static func inspectLog(_ directory: String, _ environment: Environment) async throws -> [LogSegmentInspection] {
+        try await translating { try await Database.checkDirectory(directory, environment: environment) }
+        let log: LogInspection
+        do {
+            log = try await Database.inspectLog(at: directory, environment: environment)
+        } catch { throw CommandFailure(.failed, error.description) }
+        if let damage = log.damage { throw CommandFailure(.damage, damage) }
+        return log.segments.map { segment in
+            LogSegmentInspection(
+                file: segment.path, bytes: Int(clamping: segment.fileBytes), batches: segment.batches,
+                records: Int(clamping: segment.records),
+                sequences: segment.sequences.map { "\($0.lowerBound) … \($0.upperBound)" } ?? "",
+                state: segment.state)
+        }
+    }
+
+    /// The library's errors as exit codes.
+    private static func translating<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+        do { return try await body() } catch let error as VarveError {
+            throw CommandFailure(error.kind == .damaged ? .damage : .failed, error.text)
+        }
+    }
+}
+
+extension Database: OpenedDatabase {}

@@ -1,0 +1,122 @@
+import ArgumentParser
+import Logging
+import Platform
+import VarveServer
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// `varve serve`: opens the database, serves it until told to stop, flushes and closes it.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve a data directory over HTTP: remote write in, PromQL out.",
+        discussion: """
+            Every option can also be set in the environment: --flush-age as VARVE_FLUSH_AGE. A flag counts before the \
+            environment. An unknown VARVE_ variable is refused.
+
+            EXAMPLES
+              varve serve
+              varve serve --data /srv/varve --listen :9490 --retention 90d
+              VARVE_DURABILITY=interval varve serve --flush-size 256MiB
+            """)
+
+    @Option(help: ArgumentHelp("Directory of the data; made if absent. (default: ./varve-data)", valueName: "dir"))
+    var data: String?
+    @Option(
+        help: ArgumentHelp(
+            "Address to listen on; :9490 means all interfaces. (default: 127.0.0.1:9490)", valueName: "host:port"))
+    var listen: String?
+    @Option(help: ArgumentHelp("Rows go from memory to files after this long. (default: 10m)", valueName: "duration"))
+    var flushAge: String?
+    @Option(help: ArgumentHelp("…or when they hold this much. (default: 64MiB)", valueName: "size"))
+    var flushSize: String?
+    @Option(
+        help: ArgumentHelp(
+            "When the log is synced: before a write is acknowledged (always), every second (interval), or when the "
+                + "system likes (os). (default: always)", valueName: "always|interval|os"))
+    var durability: String?
+    @Option(
+        help: ArgumentHelp("Memory that the engine may hold. (default: chosen from the machine's)", valueName: "size"))
+    var memoryLimit: String?
+    @Option(help: ArgumentHelp("Forget samples older than this; 0 keeps them. (default: 0)", valueName: "duration"))
+    var retention: String?
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Allow POST /api/v1/admin/flush, /compact and /gc. (default: not allowed)")
+    var enableAdminAPI: Bool?
+    @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error. (default: info)", valueName: "level"))
+    var logLevel: String?
+
+    /// What was given, by the names of the settings.
+    private var given: [String: String] {
+        let all: [String: String?] = [
+            "data": data, "listen": listen, "flush-age": flushAge, "flush-size": flushSize, "durability": durability,
+            "memory-limit": memoryLimit, "retention": retention, "enable-admin-api": enableAdminAPI.map { "\($0)" },
+            "log-level": logLevel,
+        ]
+        return all.compactMapValues { $0 }
+    }
+
+    func run() async throws {
+        let settings = try ServeSettings(flags: given, environment: ProcessVariables.all)
+        let environment = Environment.live
+        let started = environment.time.monotonic()
+        let logger = Logger(label: "varve") { _ in
+            LogfmtHandler(level: Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info)
+        }
+        // A client that leaves must not end the process.
+        signal(SIGPIPE, SIG_IGN)
+
+        let database = try await OpenDatabase.forServing(settings, environment)
+        let server = Server(
+            database: database, options: settings.serverOptions, environment: environment, logger: logger)
+        do {
+            try await server.run { port in
+                let milliseconds = (environment.time.monotonic() &- started) / 1_000_000
+                Terminal.print(Self.greeting(settings, port: port, milliseconds: milliseconds))
+            }
+        } catch {
+            try? await database.close()
+            throw error
+        }
+        try await Self.stop(database)
+        Terminal.print("Stopped. Everything is in \(settings.dataDirectory).")
+    }
+
+    /// A flush that fails loses nothing: the log has it. Closing is tried all the same.
+    private static func stop(_ database: any OpenedDatabase) async throws {
+        do {
+            try await database.flush()
+        } catch {
+            Terminal.printError("varve: the last flush failed, the log keeps what it would have stored: \(error)")
+        }
+        try await database.close()
+    }
+
+    /// What to do next, ready to copy.
+    private static func greeting(_ settings: ServeSettings, port: Int, milliseconds: UInt64) -> String {
+        let url = ServeSettings.url(host: settings.host, port: port)
+        return """
+            Varve \(VarveVersion.current) is ready on \(url) after \(milliseconds) ms. Data: \(absolute(settings.dataDirectory))
+
+            Send    in prometheus.yml:
+                      remote_write:
+                        - url: \(url)/api/v1/write
+            Ask     curl '\(url)/api/v1/query?query=up'
+            See     Grafana, data source Prometheus, URL \(url)
+            Stop    Ctrl-C
+
+            """
+    }
+
+    private static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let directory = getcwd(nil, 0) else { return path }
+        defer { free(directory) }
+        let relative = path.hasPrefix("./") ? String(path.dropFirst(2)) : path
+        return "\(String(cString: directory))/\(relative)"
+    }
+}

@@ -1,0 +1,133 @@
+import MetricModel
+import Platform
+import PromQL
+
+/// `query`, `query_range`, `query_exemplars`, `format_query`, `parse_query`.
+extension PrometheusAPI {
+    static let truncationWarning = "results truncated due to limit"
+
+    func query(_ form: FormParameters) async throws(APIError) -> APIAnswer {
+        let parameters = try InstantQueryParameters(
+            form, now: environment.time.now(), defaults: options.queryOptions)
+        return try await evaluate(parameters.common) { (options) async throws(QueryError) in
+            try await database.query(parameters.expression, at: parameters.time, options: options)
+        }
+    }
+
+    func queryRange(_ form: FormParameters) async throws(APIError) -> APIAnswer {
+        let parameters = try RangeQueryParameters(form, defaults: options.queryOptions)
+        return try await evaluate(parameters.common) { (options) async throws(QueryError) in
+            try await database.queryRange(
+                parameters.expression, start: parameters.start, end: parameters.end, step: parameters.step,
+                options: options)
+        }
+    }
+
+    private func evaluate(
+        _ parameters: CommonQueryParameters,
+        _ work: (QueryOptions) async throws(QueryError) -> QueryResult
+    ) async throws(APIError) -> APIAnswer {
+        let arrived = environment.time.monotonic()
+        let slot: QueryGate.Slot
+        do {
+            slot = try await gate.enter()
+        } catch {
+            throw error == .canceled
+                ? APIError(.canceled, "query was canceled in the queue")
+                : APIError(
+                    .timeout,
+                    "query timed out in the queue: \(options.concurrentQueries) queries are running; try again later")
+        }
+        defer { slot.leave() }
+        let began = environment.time.monotonic()
+        var result: QueryResult
+        do throws(QueryError) {
+            result = try await work(parameters.options)
+        } catch {
+            throw APIError(error)
+        }
+        result.truncate(to: parameters.limit)
+        let ended = environment.time.monotonic()
+        var statistics: JSONValue?
+        if parameters.wantsStatistics {
+            statistics = .object([
+                (
+                    "timings",
+                    .object([
+                        ("evalTotalTime", .number(Double(ended &- began) / 1e9)),
+                        ("execQueueTime", .number(Double(began &- arrived) / 1e9)),
+                        ("execTotalTime", .number(Double(ended &- arrived) / 1e9)),
+                    ])
+                ),
+                (
+                    "samples",
+                    .object([
+                        ("totalQueryableSamples", .integer(Int64(result.statistics.totalSamples))),
+                        ("peakSamples", .integer(Int64(result.statistics.peakSamples))),
+                    ])
+                ),
+            ])
+        }
+        return .json(pieces: QueryAnswerPieces(result, statistics: statistics))
+    }
+
+    /// Varve stores no exemplars. Grafana probes this with milliseconds where seconds belong and turns exemplars off
+    /// when the answer is no success.
+    func queryExemplars(_ form: FormParameters) throws(APIError) -> APIAnswer {
+        _ = try form.time("start")
+        _ = try form.time("end")
+        _ = try parsed(form)
+        return .success(.array([]))
+    }
+
+    func formatQuery(_ form: FormParameters) throws(APIError) -> APIAnswer {
+        .success(.string(PromQLPrinter.print(try parsed(form))))
+    }
+
+    func parseQuery(_ form: FormParameters) throws(APIError) -> APIAnswer {
+        .success(SyntaxTreeJSON.tree(try parsed(form)))
+    }
+
+    private func parsed(_ form: FormParameters) throws(APIError) -> Expression {
+        do {
+            return try PromQLParser.parse(form["query"] ?? "", options: options.queryOptions)
+        } catch {
+            throw .badParameter("query", error.description)
+        }
+    }
+}
+
+extension QueryResult {
+    /// Keeps the first `limit` series or samples, and says so; 0 keeps all.
+    mutating func truncate(to limit: Int) {
+        guard limit > 0 else { return }
+        switch value {
+        case .vector(let samples) where samples.count > limit: value = .vector(Array(samples.prefix(limit)))
+        case .matrix(let series) where series.count > limit: value = .matrix(Array(series.prefix(limit)))
+        default: return
+        }
+        warnings.append(PrometheusAPI.truncationWarning)
+    }
+}
+
+extension APIAnswer {
+    /// Whole when it fits one piece, so that it has a length.
+    static func json(pieces: some AnswerPieces) -> APIAnswer {
+        var pieces = pieces
+        let headers = [(name: "content-type", value: "application/json")]
+        guard let first = pieces.next() else { return APIAnswer(status: 200, headers: headers, body: .whole([])) }
+        var following = pieces
+        guard let second = following.next() else {
+            return APIAnswer(status: 200, headers: headers, body: .whole(first))
+        }
+        return APIAnswer(
+            status: 200, headers: headers, body: .pieces(ReadAhead(ready: [second, first], rest: following)))
+    }
+
+    /// Pieces of which some are made already, the last one first.
+    private struct ReadAhead<Rest: AnswerPieces>: AnswerPieces {
+        var ready: [[UInt8]]
+        var rest: Rest
+        mutating func next() -> [UInt8]? { ready.popLast() ?? rest.next() }
+    }
+}

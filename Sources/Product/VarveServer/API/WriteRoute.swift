@@ -1,0 +1,83 @@
+import MetricModel
+
+/// Remote write: headers and body in, status, headers and text out. No framework: any server can carry it.
+///
+/// The statuses follow what senders do with them: a 400 is dropped for ever, a 415 makes them change the encoding, a
+/// 503 is sent again. 413, 429 and 500 lose data or loop with one sender or another and are never used.
+enum WriteRoute {
+    /// Compressed bytes of one body.
+    static let maximumBody = WriteLimits.body
+
+    /// - Parameter headers: names in lower case.
+    static func answer(
+        headers: [String: String], body: [UInt8], to database: any MetricDatabase
+    ) async -> APIAnswer {
+        if let refusal = refusal(of: headers) { return refusal }
+        if body.count > maximumBody { return tooLarge(body.count) }
+        do {
+            let outcome = try await database.remoteWrite(body)
+            guard outcome.refused > 0 else { return .empty(status: 204, headers: counts(outcome)) }
+            let text = outcome.refusal ?? "\(outcome.refused) samples or series were refused"
+            return .text(status: 400, text + "\n", headers: counts(outcome))
+        } catch let refusal as WriteRefusal {
+            switch refusal {
+            case .malformed(let text): return nothingWritten(400, text)
+            case .overloaded(let seconds, let text): return retryLater(text, after: seconds)
+            case .unavailable(let text): return retryLater(text, after: 5)
+            }
+        } catch {
+            // Unknown is our fault: the sender must keep the batch.
+            return retryLater("the write failed: \(error)", after: 5)
+        }
+    }
+
+    /// Type and encoding, before the body is read; nil when they are ours.
+    static func refusal(of headers: [String: String]) -> APIAnswer? {
+        let encoding = (headers["content-encoding"] ?? "snappy").trimmedASCII.lowercased()
+        guard encoding == "snappy" || encoding.isEmpty else {
+            return nothingWritten(
+                415, "Content-Encoding \"\(encoding.prefix(64))\" is not supported; send snappy (block format)")
+        }
+        let parts = (headers["content-type"] ?? "").split(separator: ";").map { String($0).trimmedASCII }
+        guard let type = parts.first, !type.isEmpty else { return nil }
+        guard type.lowercased() == "application/x-protobuf" else {
+            return nothingWritten(
+                415, "Content-Type \"\(type.prefix(64))\" is not supported; send application/x-protobuf")
+        }
+        for parameter in parts.dropFirst() {
+            let pair = parameter.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard pair.count == 2, String(pair[0]).trimmedASCII.lowercased() == "proto" else { continue }
+            let message = String(pair[1]).trimmedASCII.filter { $0 != "\"" }
+            if message != "prometheus.WriteRequest" {
+                return nothingWritten(
+                    415, "message \"\(message.prefix(128))\" is not supported; send prometheus.WriteRequest (1.0)")
+            }
+        }
+        return nil
+    }
+
+    /// 400 and not 413: vmagent sends a 413 again for ever.
+    static func tooLarge(_ size: Int?) -> APIAnswer {
+        let found = size.map { "of \($0) bytes " } ?? ""
+        return nothingWritten(
+            400, "the body \(found)is over the limit of \(maximumBody) bytes; send fewer samples per request")
+    }
+
+    static func retryLater(_ text: String, after seconds: Int) -> APIAnswer {
+        var answer = nothingWritten(503, text)
+        answer.headers.append(("retry-after", String(max(1, seconds))))
+        return answer
+    }
+
+    private static func nothingWritten(_ status: Int, _ text: String) -> APIAnswer {
+        .text(status: status, text + "\n", headers: counts(WriteOutcome(samples: 0)))
+    }
+
+    private static func counts(_ outcome: WriteOutcome) -> [(name: String, value: String)] {
+        [
+            ("x-prometheus-remote-write-samples-written", String(outcome.samples)),
+            ("x-prometheus-remote-write-histograms-written", String(outcome.histograms)),
+            ("x-prometheus-remote-write-exemplars-written", String(outcome.exemplars)),
+        ]
+    }
+}

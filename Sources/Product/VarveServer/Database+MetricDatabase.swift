@@ -1,0 +1,129 @@
+import Ingest
+import MetricEngine
+import MetricModel
+import Platform
+import PromQL
+import StorageEngine
+public import Varve
+
+/// The library as the HTTP API sees it: limits become 'truncated', errors become what a sender should do.
+extension Database: MetricDatabase {
+    public func query(
+        _ expression: String, at time: Int64, options: QueryOptions
+    ) async throws(QueryError) -> QueryResult {
+        try await query(expression, at: .some(time), options: .some(options))
+    }
+
+    public func queryRange(
+        _ expression: String, start: Int64, end: Int64, step: Int64, options: QueryOptions
+    ) async throws(QueryError) -> QueryResult {
+        try await queryRange(expression, start: start, end: end, step: step, options: .some(options))
+    }
+
+    public func labelNames(
+        matchers: [[LabelMatcher]], start: Int64, end: Int64, limit: Int
+    ) async throws -> LimitedNames {
+        let names = try await labelNames(matching: matchers, start: start, end: end, limit: Self.oneMore(limit))
+        return LimitedNames(names: Self.cut(names, limit), isTruncated: Self.isOver(names, limit))
+    }
+
+    public func labelValues(
+        _ name: String, matchers: [[LabelMatcher]], start: Int64, end: Int64, limit: Int
+    ) async throws -> LimitedNames {
+        let values = try await labelValues(
+            of: name, matching: matchers, start: start, end: end, limit: Self.oneMore(limit))
+        return LimitedNames(names: Self.cut(values, limit), isTruncated: Self.isOver(values, limit))
+    }
+
+    public func series(
+        matchers: [[LabelMatcher]], start: Int64, end: Int64, limit: Int
+    ) async throws -> LimitedSeries {
+        let found = try await series(matching: matchers, start: start, end: end, limit: Self.oneMore(limit))
+        return LimitedSeries(series: Self.cut(found, limit), isTruncated: Self.isOver(found, limit))
+    }
+
+    /// One more than asked for tells whether there are more. 0 means no limit.
+    private static func oneMore(_ limit: Int) -> Int? { limit > 0 && limit < .max ? limit + 1 : nil }
+    private static func cut<Element>(_ found: [Element], _ limit: Int) -> [Element] {
+        limit > 0 ? Array(found.prefix(limit)) : found
+    }
+    private static func isOver<Element>(_ found: [Element], _ limit: Int) -> Bool { limit > 0 && found.count > limit }
+
+    public func metadata(
+        metric: String?, limit: Int, limitPerMetric: Int
+    ) async throws -> [String: [VarveServer.MetricMetadata]] {
+        let families = Self.cut(metadata(of: metric).sorted { $0.family.precedesByBytes($1.family) }, limit)
+        return Dictionary(
+            families.map { ($0.family, [.init(type: $0.type, help: $0.help, unit: $0.unit)]) },
+            uniquingKeysWith: { first, _ in first })
+    }
+
+    public func remoteWrite(_ body: [UInt8]) async throws -> WriteOutcome {
+        do {
+            let stored = try await storeRemoteWrite(body)
+            return WriteOutcome(
+                samples: stored.samples.samplesStored, refused: stored.samples.samplesRefused,
+                refusal: stored.refusalText)
+        } catch let error as RemoteWriteError {
+            throw WriteRefusal.malformed(error.description)
+        } catch let error as AppendError {
+            switch error.kind {
+            case .refused: throw WriteRefusal.malformed(error.text)
+            case .retryLater: throw WriteRefusal.overloaded(retryAfterSeconds: 1, text: error.text)
+            }
+        }
+    }
+
+    public func collectGarbage() async throws {
+        // Replaced objects go by themselves when the last reader lets go; a compaction waits for that.
+        try await compact()
+    }
+
+    public var isReady: Bool { true }
+
+    public var statistics: [DatabaseStatistic] {
+        let engine = engineStatistics
+        let metrics = metricStatistics
+        var found: [DatabaseStatistic] = []
+        func counter(_ name: String, _ help: String, _ value: UInt64) {
+            found.append(DatabaseStatistic(name: name, help: help, kind: .counter, value: Double(value)))
+        }
+        func gauge(_ name: String, _ help: String, _ value: Double) {
+            found.append(DatabaseStatistic(name: name, help: help, kind: .gauge, value: value))
+        }
+        counter("varve_samples_stored_total", "Samples acknowledged.", UInt64(metrics.samplesStored))
+        for reason in SampleRefusal.allCases {
+            found.append(
+                DatabaseStatistic(
+                    name: "varve_samples_refused_total", help: "Samples refused, by reason.", kind: .counter,
+                    labels: Labels([("reason", reason.rawValue)]),
+                    value: Double(metrics.samplesRefused[reason] ?? 0)))
+        }
+        gauge("varve_series", "Series known to this process.", Double(metrics.series))
+        gauge("varve_series_live", "Series of the newest segment.", Double(metrics.liveSeries))
+        gauge("varve_index_bytes", "Memory of the label index.", Double(metrics.indexBytes))
+        counter("varve_writes_total", "Batches acknowledged.", engine.writes)
+        counter("varve_writes_overloaded_total", "Batches refused for want of memory.", engine.overloads)
+        counter("varve_flushes_total", "Flushes.", engine.flushes)
+        counter("varve_flush_failures_total", "Flushes that failed and are tried again.", engine.flushFailures)
+        counter("varve_flushed_rows_total", "Rows flushed to objects.", engine.rowsFlushed)
+        counter("varve_flushed_bytes_total", "Bytes of flushed objects.", engine.bytesFlushed)
+        counter("varve_compactions_total", "Merges of objects.", engine.compactions)
+        counter(
+            "varve_compaction_failures_total", "Merges that failed and are tried again.", engine.compactionFailures)
+        counter("varve_compacted_rows_total", "Rows written by merges.", engine.rowsCompacted)
+        counter("varve_compacted_bytes_total", "Bytes written by merges.", engine.bytesCompacted)
+        counter("varve_replayed_rows_total", "Rows replayed from the log at the start.", engine.rowsReplayed)
+        gauge("varve_objects", "Live objects.", Double(engine.objects))
+        gauge("varve_object_bytes", "Bytes of live objects.", Double(engine.objectBytes))
+        gauge("varve_unflushed_bytes", "Memory of rows that are not in objects yet.", Double(engine.memoryBytes))
+        gauge("varve_epoch", "Version of the part list in memory.", Double(engine.epoch))
+        gauge("varve_manifest_version", "Number of the last durable change of the part list.", Double(engine.manifestVersion))
+        gauge("varve_wal_segments", "Log segments kept.", Double(engine.log.segments))
+        gauge("varve_wal_bytes", "Bytes of log kept.", Double(engine.log.bytes))
+        counter("varve_wal_commits_total", "Group commits.", engine.log.commits)
+        counter("varve_wal_records_total", "Records in the group commits.", engine.log.records)
+        counter("varve_wal_syncs_total", "Syncs of the log.", engine.log.syncs)
+        return found
+    }
+}

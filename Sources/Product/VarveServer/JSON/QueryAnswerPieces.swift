@@ -1,0 +1,141 @@
+import MetricModel
+public import PromQL
+
+/// The answer to a query as JSON, some 64 KiB at a time: a range query may answer hundreds of megabytes.
+///
+///     {"status":"success","data":{"resultType":"matrix","result":[…],"stats":{…}},"warnings":[…],"infos":[…]}
+struct QueryAnswerPieces: AnswerPieces {
+    /// A piece is sent once it is this long; it may be longer by one sample or one label set.
+    static let pieceSize = 64 << 10
+
+    private let result: QueryResult
+    private let statistics: JSONValue?
+    /// Where the next piece begins: an element of the result and a sample of it; nil before the head.
+    private var position: (element: Int, sample: Int)?
+    private var isDone = false
+
+    /// - Parameter statistics: what `stats` shows; nil when it was not asked for.
+    init(_ result: QueryResult, statistics: JSONValue? = nil) {
+        self.result = result
+        self.statistics = statistics
+    }
+
+    mutating func next() -> [UInt8]? {
+        guard !isDone else { return nil }
+        var text = JSONText()
+        text.bytes.reserveCapacity(Self.pieceSize + 1_024)
+        if position == nil {
+            text.append(#"{"status":"success","data":{"resultType":""#)
+            text.bytes.append(contentsOf: result.value.typeName.utf8)
+            text.append(#"","result":"#)
+            position = (0, 0)
+        }
+        switch result.value {
+        case .scalar(let timestamp, let value): text.append(timestamp: timestamp, value: value)
+        case .string(let timestamp, let value):
+            text.append("[")
+            text.append(milliseconds: timestamp)
+            text.append(",")
+            text.append(string: value)
+            text.append("]")
+        case .vector(let samples): guard appendVector(samples, to: &text) else { return text.bytes }
+        case .matrix(let series): guard appendMatrix(series, to: &text) else { return text.bytes }
+        }
+        appendTail(to: &text)
+        isDone = true
+        return text.bytes
+    }
+
+    /// False when the piece is full before the end.
+    private mutating func appendVector(_ samples: [ResultSample], to text: inout JSONText) -> Bool {
+        var element = position?.element ?? 0
+        if element == 0 { text.append("[") }
+        while element < samples.count {
+            if text.bytes.count >= Self.pieceSize {
+                position = (element, 0)
+                return false
+            }
+            if element > 0 { text.append(",") }
+            text.append(#"{"metric":"#)
+            text.append(samples[element].labels)
+            text.append(#","value":"#)
+            text.append(timestamp: samples[element].timestamp, value: samples[element].value)
+            text.append("}")
+            element += 1
+        }
+        text.append("]")
+        return true
+    }
+
+    /// False when the piece is full before the end.
+    private mutating func appendMatrix(_ series: [ResultSeries], to text: inout JSONText) -> Bool {
+        var (element, sample) = position ?? (0, 0)
+        if element == 0 && sample == 0 { text.append("[") }
+        while element < series.count {
+            let run = series[element]
+            if sample == 0 {
+                if text.bytes.count >= Self.pieceSize {
+                    position = (element, 0)
+                    return false
+                }
+                if element > 0 { text.append(",") }
+                text.append(#"{"metric":"#)
+                text.append(run.labels)
+                text.append(#","values":["#)
+            }
+            let count = min(run.timestamps.count, run.values.count)
+            while sample < count {
+                if sample > 0 { text.append(",") }
+                text.append(timestamp: run.timestamps[sample], value: run.values[sample])
+                sample += 1
+                if text.bytes.count >= Self.pieceSize && sample < count {
+                    position = (element, sample)
+                    return false
+                }
+            }
+            text.append("]}")
+            element += 1
+            sample = 0
+        }
+        text.append("]")
+        return true
+    }
+
+    private func appendTail(to text: inout JSONText) {
+        if let statistics {
+            text.append(#","stats":"#)
+            text.append(statistics)
+        }
+        text.append("}")
+        if !result.warnings.isEmpty {
+            text.append(#","warnings":"#)
+            text.append(.array(result.warnings.map(JSONValue.string)))
+        }
+        if !result.infos.isEmpty {
+            text.append(#","infos":"#)
+            text.append(.array(result.infos.map(JSONValue.string)))
+        }
+        text.append("}")
+    }
+}
+
+extension QueryValue {
+    /// Prometheus's `resultType`.
+    public var typeName: String {
+        switch self {
+        case .scalar: "scalar"
+        case .string: "string"
+        case .vector: "vector"
+        case .matrix: "matrix"
+        }
+    }
+}
+
+/// A query's answer in the words of the HTTP API, for the command line.
+public enum QueryAnswerJSON {
+    /// Hands over the text piece by piece.
+    public static func write(_ result: QueryResult, to output: ([UInt8]) throws -> Void) rethrows {
+        var pieces = QueryAnswerPieces(result)
+        while let piece = pieces.next() { try output(piece) }
+    }
+}

@@ -1,0 +1,107 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import Platform
+
+/// Carries requests from Hummingbird to the API and answers back.
+struct APIResponder: HTTPResponder {
+    struct Context: InitializableFromSource, Sendable {
+        let channel: any Channel
+        init(source: ApplicationRequestContextSource) { channel = source.channel }
+    }
+
+    let api: PrometheusAPI
+    let reader: RequestReader
+
+    func respond(to request: Request, context: Context) async throws -> Response {
+        var message = APIRequest(
+            method: request.method.rawValue, target: request.head.path ?? "/", headers: Self.headers(of: request))
+        let route = Route.find(message.path, prefix: api.options.routePrefix)?.route
+        let isWrite = route == .write && message.method == "POST"
+        if isWrite, let refusal = WriteRoute.refusal(of: message.headers) {
+            return turnAway(refusal, context.channel)
+        }
+        // Holds the body's memory until the answer is made.
+        let body: RequestReader.Body
+        do {
+            body = try await reader.read(request, from: context.channel)
+        } catch {
+            switch error {
+            case .tooLarge(let size):
+                let text = "the request body is over the limit of \(reader.limit) bytes"
+                return turnAway(
+                    isWrite ? WriteRoute.tooLarge(size) : APIError(.tooLarge, text).answer, context.channel)
+            case .noMemory:
+                let text = "too many request bodies are in memory; send this one again later"
+                return turnAway(WriteRoute.retryLater(text, after: 5), context.channel)
+            case .cut:
+                return turnAway(APIError(.badData, "the request body ended too early").answer, context.channel)
+            }
+        }
+        message.body = body.bytes
+        let answer =
+            route?.endsWithItsClient == true
+            ? await answerWhileWanted(message, context.channel) : await api.answer(message)
+        return withExtendedLifetime(body) { Self.response(answer, isHead: message.method == "HEAD") }
+    }
+
+    /// Cancels the work when the client goes.
+    private func answerWhileWanted(_ message: APIRequest, _ channel: any Channel) async -> APIAnswer {
+        guard let watch = try? await channel.pipeline.handler(type: ConnectionWatch.self).get() else {
+            return await api.answer(message)
+        }
+        let work = Task { await api.answer(message) }
+        let registration = watch.whenGone { work.cancel() }
+        defer { watch.forget(registration) }
+        return await withTaskCancellationHandler {
+            await work.value
+        } onCancel: {
+            work.cancel()
+        }
+    }
+
+    /// Answers without reading the rest of the body: the client sees the answer, then the end of the connection.
+    private func turnAway(_ answer: APIAnswer, _ channel: any Channel) -> Response {
+        channel.close(mode: .input, promise: nil)
+        var response = Self.response(answer, isHead: false)
+        response.headers[.connection] = "close"
+        return response
+    }
+
+    private static func headers(of request: Request) -> [String: String] {
+        var headers: [String: String] = [:]
+        for field in request.headers {
+            let name = field.name.canonicalName
+            headers[name] = headers[name].map { "\($0), \(field.value)" } ?? field.value
+        }
+        return headers
+    }
+
+    private static func response(_ answer: APIAnswer, isHead: Bool) -> Response {
+        var headers = HTTPFields()
+        for (name, value) in answer.headers {
+            if let name = HTTPField.Name(name) { headers.append(HTTPField(name: name, value: value)) }
+        }
+        let status = HTTPResponse.Status(code: answer.status)
+        switch answer.body {
+        case .whole(let bytes):
+            if bytes.isEmpty && (isHead || answer.status == 204) {
+                // Neither has a body, and 204 must not have a length (RFC 9110, 8.6).
+                var response = Response(status: status, headers: headers)
+                if answer.status == 204 { response.headers[.contentLength] = nil }
+                return response
+            }
+            return Response(
+                status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+        case .pieces(let pieces):
+            return Response(
+                status: status, headers: headers,
+                body: ResponseBody { writer in
+                    var pieces = pieces
+                    while let piece = pieces.next() { try await writer.write(ByteBuffer(bytes: piece)) }
+                    try await writer.finish(nil)
+                })
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import NIOCore
+import Synchronization
+
+/// Watches one connection: tells running requests when the client has gone, and leaves clients that do not read.
+///
+/// A client that closes its sending side and waits counts as gone.
+final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler, Sendable {
+    typealias InboundIn = Never
+
+    private struct State {
+        var isGone = false
+        var nextID = 0
+        var callbacks: [Int: @Sendable () -> Void] = [:]
+        var stall: Scheduled<Void>?
+    }
+
+    private let state = Mutex(State())
+    private let writeTimeout: TimeAmount
+
+    init(writeTimeout: Duration) {
+        self.writeTimeout = .milliseconds(writeTimeout.milliseconds)
+    }
+
+    /// Calls `callback` once when the client goes, at once when it has gone already.
+    /// - Returns: what `forget` takes; nil when it was called already.
+    func whenGone(_ callback: @escaping @Sendable () -> Void) -> Int? {
+        let id: Int? = state.withLock { state in
+            guard !state.isGone else { return nil }
+            state.nextID += 1
+            state.callbacks[state.nextID] = callback
+            return state.nextID
+        }
+        if id == nil { callback() }
+        return id
+    }
+
+    func forget(_ id: Int?) {
+        guard let id else { return }
+        _ = state.withLock { $0.callbacks.removeValue(forKey: id) }
+    }
+
+    private func clientHasGone() {
+        let callbacks = state.withLock { state in
+            state.isGone = true
+            let callbacks = Array(state.callbacks.values)
+            state.callbacks = [:]
+            return callbacks
+        }
+        for callback in callbacks { callback() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        stopWaiting()
+        clientHasGone()
+        context.fireChannelInactive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed { clientHasGone() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        stopWaiting()
+        if !context.channel.isWritable {
+            let channel = context.channel
+            let stall = context.eventLoop.scheduleTask(in: writeTimeout) { channel.close(promise: nil) }
+            state.withLock { $0.stall = stall }
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { stopWaiting() }
+
+    private func stopWaiting() {
+        let stall = state.withLock { state in
+            let stall = state.stall
+            state.stall = nil
+            return stall
+        }
+        stall?.cancel()
+    }
+}

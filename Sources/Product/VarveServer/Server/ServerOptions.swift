@@ -1,0 +1,46 @@
+public import PromQL
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// How the server listens, what it bounds, what it shows of its configuration.
+public struct ServerOptions: Sendable {
+    public var host = "127.0.0.1"
+    /// 0: any free one.
+    public var port = 9490
+    /// Answers are found under this path too, `/metrics-db`; no slash at the end.
+    public var routePrefix = ""
+    public var isAdminAPIEnabled = false
+    public var queryOptions = QueryOptions()
+    /// Queries evaluated at once. Default 2 per core.
+    public var concurrentQueries = 2 * max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    /// How long others wait for their turn before they get 503. Default 10 s.
+    public var queueTimeout = Duration.seconds(10)
+    /// Connections; more wait in the kernel's backlog. Default 512.
+    public var maximumConnections = 512
+    /// A connection that neither asks nor sends the rest of a request is closed. Default 2 min.
+    public var idleTimeout = Duration.seconds(120)
+    /// A client that does not read its answer is left after this long. Default 1 min.
+    public var writeTimeout = Duration.seconds(60)
+    /// Bytes of one request body. Default 32 MiB.
+    public var maximumBody = WriteLimits.body
+    /// Bytes of all request bodies held at once; beyond, requests get 503. Default 256 MiB.
+    public var bodyMemory = 256 << 20
+    /// How long requests may still run after the signal to stop. Default 30 s.
+    public var shutdownTimeout = Duration.seconds(30)
+    /// What `status/flags` shows.
+    public var flags: [(name: String, value: String)] = []
+    /// What `status/runtimeinfo` shows.
+    public var retentionText = "0s"
+
+    public init() {}
+}
+
+/// Bounds that senders depend on.
+public enum WriteLimits {
+    /// Compressed bytes of one remote-write body: Prometheus's own limit.
+    public static let body = 32 << 20
+}

@@ -1,0 +1,131 @@
+public import Platform
+
+/// Everything `varve serve` can be told, checked: flags before environment variables before defaults.
+public struct ServeSettings: Sendable, Equatable {
+    public enum Durability: String, Sendable, CaseIterable {
+        /// A write is acknowledged when the log is synced.
+        case always
+        /// The log is synced every second.
+        case interval
+        /// The operating system decides.
+        case os
+    }
+
+    public enum LogLevel: String, Sendable, CaseIterable {
+        case trace, debug, info, notice, warning, error, critical
+    }
+
+    public var dataDirectory = "./varve-data"
+    public var host = "127.0.0.1"
+    public var port = 9490
+    /// Rows in memory go to objects this long after the first of them came. 1 s … 1 day.
+    public var flushAge = Duration.seconds(600)
+    /// …or when they hold this much. 1 MiB … 4 GiB.
+    public var flushSize = ByteCount.mebibytes(64)
+    public var durability = Durability.always
+    /// What the engine may hold; nil lets it choose from the machine's memory. At least 64 MiB.
+    public var memoryLimit: ByteCount?
+    /// Zero keeps everything. Else at least 1 h.
+    public var retention = Duration.zero
+    public var isAdminAPIEnabled = false
+    public var logLevel = LogLevel.info
+
+    public init() {}
+
+    /// Names as flags have them; `flush-age` is `VARVE_FLUSH_AGE` in the environment.
+    public static let names = [
+        "data", "listen", "flush-age", "flush-size", "durability", "memory-limit", "retention", "enable-admin-api",
+        "log-level",
+    ]
+
+    public static func variable(_ name: String) -> String {
+        "VARVE_" + name.uppercased().split(separator: "-").joined(separator: "_")
+    }
+
+    /// - Parameters:
+    ///   - flags: by name, without dashes, those that were given.
+    ///   - environment: the process's; only names that begin with `VARVE_` are looked at.
+    /// - Throws: all complaints at once.
+    public init(flags: [String: String], environment: [String: String]) throws(InvalidSettings) {
+        var problems: [String] = []
+        let known = Dictionary(uniqueKeysWithValues: Self.names.map { (Self.variable($0), $0) })
+        for variable in environment.keys.sorted() where variable.hasPrefix("VARVE_") && known[variable] == nil {
+            let guess = nearest(to: variable, among: known.keys.sorted()).map { "; did you mean \($0)?" } ?? ""
+            problems.append("unknown environment variable \(variable)\(guess)")
+        }
+        for name in Self.names {
+            if let text = flags[name] {
+                apply(name, text, as: "--\(name)", &problems)
+            } else if let text = environment[Self.variable(name)] {
+                apply(name, text, as: Self.variable(name), &problems)
+            }
+        }
+        guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
+    }
+
+    private mutating func apply(_ name: String, _ text: String, as shown: String, _ problems: inout [String]) {
+        func refuse(_ expected: String) {
+            problems.append("\(shown) is \"\(text.prefix(256))\"; \(expected)")
+        }
+        switch name {
+        case "data":
+            if text.isEmpty || text.utf8.contains(0) { return refuse("use the path of a directory") }
+            dataDirectory = text
+        case "listen":
+            guard let address = ListenAddress(text) else {
+                return refuse("use HOST:PORT, 127.0.0.1:9490, [::1]:9490, or :9490 for all interfaces")
+            }
+            (host, port) = (address.host, address.port)
+        case "flush-age":
+            guard let age = DurationParameter.parse(text), (1_000...86_400_000).contains(age) else {
+                return refuse("use 1s … 1d")
+            }
+            flushAge = .milliseconds(age)
+        case "flush-size":
+            guard let size = ByteCount(text: text), size >= .mebibytes(1), size <= .mebibytes(4_096) else {
+                return refuse("use 1MiB … 4GiB")
+            }
+            flushSize = size
+        case "durability":
+            guard let value = Durability(rawValue: text) else { return refuse("use always, interval or os") }
+            durability = value
+        case "memory-limit":
+            guard let limit = ByteCount(text: text), limit >= .mebibytes(64) else {
+                return refuse("use at least 64MiB, as in 2GiB")
+            }
+            memoryLimit = limit
+        case "retention":
+            guard let age = DurationParameter.parse(text), age == 0 || age >= 3_600_000 else {
+                return refuse("use 0 to keep everything, or at least 1h, as in 90d")
+            }
+            retention = .milliseconds(age)
+        case "enable-admin-api":
+            guard let value = ["true": true, "1": true, "false": false, "0": false][text] else {
+                return refuse("use true or false")
+            }
+            isAdminAPIEnabled = value
+        case "log-level":
+            guard let level = LogLevel(rawValue: text) else {
+                return refuse("use \(LogLevel.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            logLevel = level
+        default: break
+        }
+    }
+
+    /// Name and value of each, as `status/flags` shows them.
+    public var shown: [(name: String, value: String)] {
+        [
+            ("data", dataDirectory), ("listen", ListenAddress.text(host, port)),
+            ("flush-age", Self.text(flushAge)), ("flush-size", "\(flushSize)"), ("durability", durability.rawValue),
+            ("memory-limit", memoryLimit.map { "\($0)" } ?? "auto"), ("retention", Self.text(retention)),
+            ("enable-admin-api", "\(isAdminAPIEnabled)"), ("log-level", logLevel.rawValue),
+        ]
+    }
+}
+
+/// What is wrong with the settings: each names the flag or variable, the value and what would do.
+public struct InvalidSettings: Error, Equatable, CustomStringConvertible {
+    public let problems: [String]
+    public var description: String { problems.joined(separator: "\n") }
+}

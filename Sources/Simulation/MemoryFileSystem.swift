@@ -1,0 +1,197 @@
+public import Platform
+import Synchronization
+
+/// Files in memory with explicit durability: `crash` shows what a power cut would leave.
+///
+/// - Bytes are durable after `sync` of their file, names after `syncDirectory` of their directory, as POSIX promises and
+///   no better: a new file's sync does not sync its name.
+/// - Operations can be made to fail by their number (`fail`), and everything can fail from a number on (`cutPower`).
+/// - Locks last as long as their value; a crashed copy has none.
+public final class MemoryFileSystem: FileSystem {
+    let disk: Mutex<SimulatedDisk>
+    private let faults = Mutex(FaultPlan())
+    let time: any TimeSource
+
+    /// - Parameter capacity: bytes that all files together may hold; more is "no space left".
+    public init(time: any TimeSource = SimulatedTime(), capacity: UInt64 = .max) {
+        disk = Mutex(SimulatedDisk(capacity: capacity))
+        self.time = time
+    }
+
+    private init(disk: SimulatedDisk, time: any TimeSource) {
+        self.disk = Mutex(disk)
+        self.time = time
+    }
+
+    /// What a power cut at this moment would leave, as a file system of its own; this one goes on as if nothing was.
+    public func crash(_ outcome: CrashOutcome, seed: UInt64) -> MemoryFileSystem {
+        MemoryFileSystem(disk: disk.withLock { $0.crashed(outcome, seed: seed) }, time: time)
+    }
+
+    /// What a killed process leaves: everything that was written, whether synced or not.
+    public func killed() -> MemoryFileSystem { MemoryFileSystem(disk: disk.withLock { $0.unlocked() }, time: time) }
+
+    // MARK: Faults
+
+    private struct FaultPlan {
+        var operations = 0
+        var planned: [Int: FileSystemError.Kind] = [:]
+        var powerEnds = Int.max
+    }
+
+    /// Operations so far that could fail: all but reads of names and sizes.
+    public var operationCount: Int { faults.withLock { $0.operations } }
+
+    /// Lets the operation of that number (1 is the first ever) fail with `kind`. A write that fails writes half of its
+    /// bytes; a sync that fails drops what was pending, while reads still see it.
+    public func fail(operation number: Int, _ kind: FileSystemError.Kind = .failed) {
+        faults.withLock { $0.planned[number] = kind }
+    }
+
+    /// From operation `number` on everything fails: the moment to take a `crash` from.
+    public func cutPower(atOperation number: Int) { faults.withLock { $0.powerEnds = number } }
+
+    /// Counts one operation and says how it fails, if it shall.
+    func plannedFault(_ operation: String, _ path: String) -> FileSystemError? {
+        let kind = faults.withLock { plan -> FileSystemError.Kind? in
+            plan.operations += 1
+            return plan.operations >= plan.powerEnds ? .failed : plan.planned[plan.operations]
+        }
+        return kind.map { kind in
+            FileSystemError(kind: kind, operation: operation, path: path, code: kind == .full ? 28 : 5)
+        }
+    }
+
+    func count(_ operation: String, _ path: String) throws(FileSystemError) {
+        if let fault = plannedFault(operation, path) { throw fault }
+    }
+
+    // MARK: FileSystem
+
+    public func open(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> any FileHandle {
+        try count("open", path)
+        let now = time.now()
+        let file = try disk.withLock { disk throws(FileSystemError) in try disk.open(path, mode, now: now) }
+        return MemoryFileHandle(path: path, file: file, owner: self)
+    }
+
+    public func status(of path: String) throws(FileSystemError) -> FileStatus? {
+        disk.withLock { disk in
+            switch disk.find(path) {
+            case nil: nil
+            case .directory: FileStatus(kind: .directory, size: 0, modified: 0)
+            case .file(let file):
+                FileStatus(
+                    kind: .file, size: UInt64(disk.files[file]?.live.count ?? 0),
+                    modified: disk.files[file]?.modified ?? 0)
+            }
+        }
+    }
+
+    public func list(_ path: String) throws(FileSystemError) -> [String] {
+        try disk.withLock { disk throws(FileSystemError) in
+            guard case .directory(let directory) = disk.find(path) else {
+                throw FileSystemError(kind: .absent, operation: "list", path: path)
+            }
+            return (disk.directories[directory]?.live ?? [:]).keys
+                .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        }
+    }
+
+    public func createDirectory(_ path: String) throws(FileSystemError) {
+        try count("make directory", path)
+        try disk.withLock { disk throws(FileSystemError) in try disk.createDirectory(path) }
+    }
+
+    public func rename(_ source: String, replacing target: String) throws(FileSystemError) {
+        try count("rename \(source) to", target)
+        try disk.withLock { disk throws(FileSystemError) in try disk.rename(source, target, replacing: true) }
+    }
+
+    public func rename(_ source: String, ifAbsent target: String) throws(FileSystemError) {
+        try count("rename \(source) to", target)
+        try disk.withLock { disk throws(FileSystemError) in try disk.rename(source, target, replacing: false) }
+    }
+
+    public func remove(_ path: String) throws(FileSystemError) {
+        try count("remove", path)
+        try disk.withLock { disk throws(FileSystemError) in try disk.remove(path) }
+    }
+
+    public func syncDirectory(_ path: String) throws(FileSystemError) {
+        try count("sync directory", path)
+        try disk.withLock { disk throws(FileSystemError) in try disk.syncDirectory(path) }
+    }
+
+    public func lock(_ path: String, note: String) throws(FileSystemError) -> any FileLock {
+        try count("lock", path)
+        let now = time.now()
+        let file = try disk.withLock { disk throws(FileSystemError) in try disk.lock(path, note: note, now: now) }
+        return MemoryFileLock(file: file, owner: self)
+    }
+
+    public func freeBytes(at path: String) throws(FileSystemError) -> UInt64 { disk.withLock { $0.free } }
+}
+
+/// An open file: goes on existing when its name goes.
+final class MemoryFileHandle: FileHandle {
+    let path: String
+    private let file: SimulatedDisk.FileNumber
+    private let owner: MemoryFileSystem
+
+    init(path: String, file: SimulatedDisk.FileNumber, owner: MemoryFileSystem) {
+        self.path = path
+        self.file = file
+        self.owner = owner
+    }
+
+    func read(at offset: UInt64, count: Int) throws(FileSystemError) -> [UInt8] {
+        try owner.count("read", path)
+        return owner.disk.withLock { disk in
+            let bytes = disk.files[file]?.live ?? []
+            guard count > 0, offset < UInt64(bytes.count) else { return [] }
+            let start = Int(offset)
+            return Array(bytes[start..<start + min(count, bytes.count - start)])
+        }
+    }
+
+    func write(_ bytes: [UInt8], at offset: UInt64) throws(FileSystemError) {
+        let fault = owner.plannedFault("write", path)
+        let now = owner.time.now()
+        let written = fault == nil ? bytes : Array(bytes.prefix(bytes.count / 2))
+        try owner.disk.withLock { disk throws(FileSystemError) in
+            try disk.write(written, at: offset, of: file, path, now: now)
+        }
+        if let fault { throw fault }
+    }
+
+    func size() throws(FileSystemError) -> UInt64 {
+        owner.disk.withLock { UInt64($0.files[file]?.live.count ?? 0) }
+    }
+
+    func truncate(to size: UInt64) throws(FileSystemError) {
+        try owner.count("truncate", path)
+        let now = owner.time.now()
+        try owner.disk.withLock { disk throws(FileSystemError) in
+            try disk.truncate(file, to: size, path, now: now)
+        }
+    }
+
+    func sync() throws(FileSystemError) {
+        let fault = owner.plannedFault("sync", path)
+        owner.disk.withLock { $0.sync(file, succeeds: fault == nil) }
+        if let fault { throw fault }
+    }
+}
+
+final class MemoryFileLock: FileLock {
+    private let file: SimulatedDisk.FileNumber
+    private let owner: MemoryFileSystem
+
+    init(file: SimulatedDisk.FileNumber, owner: MemoryFileSystem) {
+        self.file = file
+        self.owner = owner
+    }
+
+    deinit { owner.disk.withLock { _ = $0.locked.remove(file) } }
+}

@@ -1,0 +1,56 @@
+import Platform
+import Testing
+
+@testable import VarveServer
+
+@Suite struct SettingsTests {
+    @Test func flagsCountBeforeTheEnvironmentBeforeDefaults() throws {
+        let settings = try ServeSettings(
+            flags: ["flush-size": "128MiB"],
+            environment: [
+                "VARVE_FLUSH_SIZE": "1GiB", "VARVE_FLUSH_AGE": "30s", "HOME": "/", "VARVE_ENABLE_ADMIN_API": "1",
+            ])
+        #expect(settings.flushSize == .mebibytes(128))
+        #expect(settings.flushAge == .seconds(30))
+        #expect(settings.isAdminAPIEnabled)
+        #expect(settings.port == 9490)
+        #expect(settings.durability == .always)
+    }
+
+    @Test func allComplaintsComeAtOnceInTheWordsOfTheUser() {
+        let error = #expect(throws: InvalidSettings.self) {
+            try ServeSettings(
+                flags: ["flush-size": "1KiB", "listen": "nowhere"],
+                environment: ["VARVE_DURABILITY": "never", "VARVE_RETENTOIN": "1d", "VARVE_LISTEN": "also bad"])
+        }
+        #expect(
+            error?.problems == [
+                "unknown environment variable VARVE_RETENTOIN; did you mean VARVE_RETENTION?",
+                "--listen is \"nowhere\"; use HOST:PORT, 127.0.0.1:9490, [::1]:9490, or :9490 for all interfaces",
+                "--flush-size is \"1KiB\"; use 1MiB … 4GiB",
+                "VARVE_DURABILITY is \"never\"; use always, interval or os",
+            ])
+    }
+
+    @Test(arguments: [
+        ("data", ""), ("flush-age", "0"), ("flush-age", "2d"), ("memory-limit", "1MiB"), ("retention", "5m"),
+        ("retention", "-1"), ("enable-admin-api", "yes"), ("log-level", "loud"), ("flush-size", "5GiB"),
+    ])
+    func valuesOutOfRangeAreRefused(name: String, value: String) {
+        #expect(throws: InvalidSettings.self) { try ServeSettings(flags: [name: value], environment: [:]) }
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1:9490", "127.0.0.1", 9490), (":80", "0.0.0.0", 80), ("[::1]:0", "::1", 0),
+        ("db.local:1", "db.local", 1),
+    ])
+    func addressesAreRead(text: String, host: String, port: Int) {
+        let address = ListenAddress(text)
+        #expect(address?.host == host && address?.port == port)
+    }
+
+    @Test(arguments: ["", "localhost", "a:b", "a:65536", "a:-1", "::1:80", "[]:80", "a b:80", "a:+1", "a:"])
+    func otherTextsAreNoAddresses(text: String) {
+        #expect(ListenAddress(text) == nil)
+    }
+}

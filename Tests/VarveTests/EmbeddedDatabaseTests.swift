@@ -1,0 +1,59 @@
+import MetricModel
+import Platform
+import PromQL
+import Simulation
+import Testing
+
+@testable import Varve
+
+/// The library as an application uses it, on a simulated disk.
+@Suite struct EmbeddedDatabaseTests {
+    @Test func openAppendQueryClose() async throws {
+        let environment = Environment.simulated(seed: 1)
+        let start: Int64 = 1_700_000_000_000
+        var options = DatabaseOptions()
+        options.runsInBackground = false
+        options.limits.futureSkew = .max / 4
+        let database = try await Database.open(at: "/data", options: options, environment: environment)
+        try await database.append((0..<60).map { Sample("t", ["room": "attic"], Double($0), at: start + $0 * 1_000) })
+        let answer = try await database.query("max_over_time(t[1m])", at: start + 59_000)
+        guard case .vector(let samples) = answer.value else { return #expect(Bool(false)) }
+        #expect(samples.map(\.value) == [59])
+        #expect(samples[0].labels == Labels([("room", "attic")]))
+        try await database.close()
+
+        // Everything is there again, from objects.
+        let again = try await Database.open(at: "/data", options: options, environment: environment)
+        guard case .vector(let later) = try await again.query("count_over_time(t[1m])", at: start + 59_500).value else {
+            return #expect(Bool(false))
+        }
+        #expect(later.map(\.value) == [60])
+        #expect(try await again.labelNames() == ["__name__", "room"])
+        try await again.close()
+        let report = try await Database.verify(at: "/data", environment: environment)
+        #expect(report.problems == [])
+        #expect(report.rows >= 60)
+    }
+
+    @Test func aSecondOpenerIsToldWhoHasIt() async throws {
+        let environment = Environment.simulated(seed: 2)
+        let database = try await Database.open(at: "/data", environment: environment)
+        let error = await #expect(throws: VarveError.self) {
+            _ = try await Database.open(at: "/data", environment: environment)
+        }
+        #expect(error?.kind == .taken)
+        #expect(error?.text.contains("process") == true)
+        try await database.close()
+    }
+
+    @Test func aStrangersDirectoryIsLeftAlone() async throws {
+        let environment = Environment.simulated(seed: 3)
+        try environment.fileSystem.createDirectory("/home")
+        _ = try environment.fileSystem.open("/home/thesis.tex", .createNew)
+        let error = await #expect(throws: VarveError.self) {
+            _ = try await Database.open(at: "/home", environment: environment)
+        }
+        #expect(error?.kind == .foreign)
+        #expect(try environment.fileSystem.list("/home") == ["thesis.tex"])
+    }
+}
