@@ -22,6 +22,10 @@ public final class FaultyStore: ObjectStore {
         public let operation: Operation
         /// Key or prefix.
         public let key: String
+        public init(operation: Operation, key: String) {
+            self.operation = operation
+            self.key = key
+        }
     }
 
     private struct Rule {

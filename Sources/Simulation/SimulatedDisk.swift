@@ -102,7 +102,9 @@ struct SimulatedDisk {
     private func find(_ parts: ArraySlice<String>) -> Node? {
         var node = Node.directory(Self.root)
         for part in parts {
-            guard case .directory(let directory) = node, let next = directories[directory]?.live[part] else { return nil }
+            guard case .directory(let directory) = node, let next = directories[directory]?.live[part] else {
+                return nil
+            }
             node = next
         }
         return node

@@ -39,11 +39,13 @@ struct ManifestFormatTests {
         var head = Head(version: .init(42), claim: .init(3), claimant: 0x0123_4567_89ab_cdef)
         head.previous = ObjectReference(version: .init(20), claim: .init(2), bytes: [1, 2, 3], written: 0)
         head.deltas = [ObjectReference(version: .init(21), claim: .init(2), bytes: [4], written: 0)]
-        head.current = ObjectReference(version: .init(41), claim: .init(3), bytes: manifest.encodedSnapshot(), written: 0)
+        head.current = ObjectReference(
+            version: .init(41), claim: .init(3), bytes: manifest.encodedSnapshot(), written: 0)
         head.deltas.append(
             ObjectReference(version: .init(42), claim: .init(3), bytes: delta.encoded(), written: 1_780_000_000_123))
         head.earlierClaims = [
-            EarlierClaim(claim: .init(1), lastVersion: .init(17)), EarlierClaim(claim: .init(2), lastVersion: .init(30)),
+            EarlierClaim(claim: .init(1), lastVersion: .init(17)),
+            EarlierClaim(claim: .init(2), lastVersion: .init(30)),
         ]
         return head
     }
@@ -81,7 +83,9 @@ struct ManifestFormatTests {
             let (version, claim) = try #require(ManifestPaths.parse(key))
             #expect([ManifestPaths.delta(version, claim), ManifestPaths.snapshot(version, claim)].contains(key))
         }
-        for strange in ["head", "delta/1-1", "delta/x", "other/00000000000000000012-0000003", "delta/+0000000000000000012-0000003"] {
+        for strange in [
+            "head", "delta/1-1", "delta/x", "other/00000000000000000012-0000003", "delta/+0000000000000000012-0000003",
+        ] {
             #expect(ManifestPaths.parse(ObjectKey(strange) ?? key) == nil)
         }
     }
@@ -92,7 +96,10 @@ struct ManifestFormatTests {
         return [
             ("head", head.encoded(), { bytes throws(ManifestError) in _ = try Head(bytes, at: key) }),
             ("delta", delta.encoded(), { bytes throws(ManifestError) in _ = try ManifestDelta(bytes, at: key) }),
-            ("snapshot", manifest.encodedSnapshot(), { bytes throws(ManifestError) in _ = try Manifest(snapshot: bytes, at: key) }),
+            (
+                "snapshot", manifest.encodedSnapshot(),
+                { bytes throws(ManifestError) in _ = try Manifest(snapshot: bytes, at: key) }
+            ),
         ]
     }
 
@@ -182,8 +189,9 @@ struct ManifestFormatTests {
                 var hostile = bytes
                 for _ in 0..<Int.random(in: 1...4, using: &random) {
                     let offset = Int.random(in: 24..<hostile.count, using: &random)
-                    hostile[offset] = [0, 0xff, 0x80, UInt8.random(in: 0...255, using: &random)][
-                        Int.random(in: 0..<4, using: &random)]
+                    hostile[offset] =
+                        [0, 0xff, 0x80, UInt8.random(in: 0...255, using: &random)][
+                            Int.random(in: 0..<4, using: &random)]
                 }
                 if Bool.random(using: &random) {
                     hostile.removeLast(Int.random(in: 0..<(hostile.count - 24), using: &random))

@@ -9,7 +9,8 @@ extension SSTMetadata {
     /// Sequences of different counters never overlap.
     static func sample(_ claim: UInt64, counter: UInt64, table: UInt16 = 0) -> SSTMetadata {
         SSTMetadata(
-            id: SSTID(claim, counter), table: table, segment: 0..<86_400_000, size: 1_000, checksum: 0xdead_beef, rows: 10,
+            id: SSTID(claim, counter), table: table, segment: 0..<86_400_000, size: 1_000, checksum: 0xdead_beef,
+            rows: 10,
             minTime: 5, maxTime: 80, minKey: 1, maxKey: 9,
             minSequence: SequenceNumber(claim << 40 + counter * 10),
             maxSequence: SequenceNumber(claim << 40 + counter * 10 + 9))

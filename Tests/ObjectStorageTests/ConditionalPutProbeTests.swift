@@ -9,7 +9,9 @@ struct ConditionalPutProbeTests {
         let habit: Habit
         let store = MemoryStore()
 
-        func put(_ bytes: Bytes, at key: ObjectKey, _ condition: PutCondition) async throws(ObjectStoreError) -> ObjectTag {
+        func put(_ bytes: Bytes, at key: ObjectKey, _ condition: PutCondition) async throws(ObjectStoreError)
+            -> ObjectTag
+        {
             switch (habit, condition) {
             case (.ignoresIfAbsent, .ifAbsent), (.ignoresIfMatches, .ifMatches):
                 return try await store.put(bytes, at: key, .always)

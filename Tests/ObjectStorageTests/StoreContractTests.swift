@@ -115,7 +115,9 @@ struct StoreContractTests {
     @Test(arguments: StoreUnderTest.allCases)
     func listingsAreInByteOrderOfWholeKeys(_ store: StoreUnderTest) async throws {
         try await store.with { store in
-            let paths = ["B", "a-b", "a.b", "a/x", "a/x-", "a/y/z", "a0", "aa/1", "b", "b=", "delta/0001-1", "delta/0002-1"]
+            let paths = [
+                "B", "a-b", "a.b", "a/x", "a/x-", "a/y/z", "a0", "aa/1", "b", "b=", "delta/0001-1", "delta/0002-1",
+            ]
             for path in paths.reversed() { try await store.put([1], at: ObjectKey(trusted: path), .always) }
             let all = try await store.list(under: "", after: nil).map(\.key.path)
             #expect(all == paths)

@@ -20,7 +20,8 @@ import Testing
     }
 
     @Test func groupsHoldWhatIsPresentAtEachStep() async throws {
-        #expect(try await range("sum by (a) (x)") == ["{a=1} 11.0@0 20.0@60 3.0@120", "{a=2} 100.0@0 200.0@60 300.0@120"])
+        #expect(
+            try await range("sum by (a) (x)") == ["{a=1} 11.0@0 20.0@60 3.0@120", "{a=2} 100.0@0 200.0@60 300.0@120"])
         #expect(try await range("count(x)") == ["{} 3.0@0 2.0@60 2.0@120"])
         #expect(try await range("avg without (b) (x)")[0] == "{a=1} 5.5@0 20.0@60 3.0@120")
         #expect(try await range("max(x)") == ["{} 100.0@0 200.0@60 300.0@120"])

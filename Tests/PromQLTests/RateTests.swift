@@ -53,7 +53,8 @@ import Testing
                     labels: Labels([("__name__", "x_total"), ("n", "\(number)")]), timestamps: shared, values: values))
         }
         let engine = QueryEngine(runs)
-        for (function, isCounter, isRate) in [("rate", true, true), ("increase", true, false), ("delta", false, false)] {
+        for (function, isCounter, isRate) in [("rate", true, true), ("increase", true, false), ("delta", false, false)]
+        {
             let start = random.below(60_000)
             let result = try await engine.range(
                 "\(function)(x_total[3m])", start: start, end: start + 3_000_000, step: 17_000)

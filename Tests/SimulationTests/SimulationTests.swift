@@ -168,7 +168,9 @@ struct MemoryFileSystemTests {
         defer { remove(root, live) }
         var random = SeededGenerator(seed: seed)
         let paths = ["a", "b", "d", "d/a", "d/b", "d/e/a"].map { "\(root)/\($0)" }
-        func outcome(_ fileSystem: any FileSystem, _ choice: Int, _ path: String, _ other: String, _ byte: UInt8) -> String {
+        func outcome(_ fileSystem: any FileSystem, _ choice: Int, _ path: String, _ other: String, _ byte: UInt8)
+            -> String
+        {
             do throws(FileSystemError) {
                 switch choice {
                 case 0:
@@ -202,7 +204,8 @@ struct MemoryFileSystemTests {
             let byte = UInt8.random(in: 0...255, using: &random)
             let expected = outcome(live, choice, path, other, byte)
             try #require(
-                outcome(simulated, choice, path, other, byte) == expected, "seed \(seed), step \(step), \(choice) \(path)")
+                outcome(simulated, choice, path, other, byte) == expected,
+                "seed \(seed), step \(step), \(choice) \(path)")
         }
     }
 

@@ -64,7 +64,8 @@ public struct QueryEngine: Sendable {
         let planned = try planner.plan(expression)
         guard planned.type == .scalar || planned.type == .vector else {
             throw .badParameter(
-                "invalid expression type \"\(planned.type.rawValue)\" for range query, must be Scalar or instant Vector")
+                "invalid expression type \"\(planned.type.rawValue)\" for range query, must be Scalar or instant Vector"
+            )
         }
         let evaluator = try await evaluator(for: planner, text: text)
         let grid = planner.grid

@@ -60,9 +60,9 @@ extension Database {
     }
 
     /// Stores a remote-write 1.0 body: a snappy block of a `WriteRequest`.
-    /// - Throws: `RemoteWriteError`: the body is malformed, and nothing of it was stored; `AppendError`: nothing was
-    ///   acknowledged, a repeat is harmless.
-    public func storeRemoteWrite(_ body: [UInt8]) async throws -> RemoteWriteOutcome {
-        try await RemoteWrite.store(body, in: store, limits: IngestLimits())
+    /// - Throws: `IngestError`: `.refused`: the body is wrong and nothing of it was stored; `.retryLater`: nothing
+    ///   was acknowledged, a repeat is harmless.
+    public func storeRemoteWrite(_ body: [UInt8]) async throws(IngestError) -> RemoteWriteOutcome {
+        try await receiver.receive(snappy: body)
     }
 }

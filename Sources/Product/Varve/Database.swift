@@ -1,3 +1,4 @@
+import Ingest
 public import MetricEngine
 import MetricModel
 public import ObjectStorage
@@ -18,10 +19,12 @@ public final class Database: Sendable {
     let store: MetricStore
     let environment: Environment
     let options: DatabaseOptions
+    let receiver: RemoteWriteReceiver
     private let lock: (any FileLock)?
 
     init(store: MetricStore, lock: (any FileLock)?, options: DatabaseOptions, environment: Environment) {
         self.store = store
+        receiver = RemoteWriteReceiver(store)
         self.lock = lock
         self.options = options
         self.environment = environment

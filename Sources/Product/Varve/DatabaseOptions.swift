@@ -1,6 +1,7 @@
 public import MetricEngine
 public import Platform
 public import PromQL
+import StorageEngine
 public import WAL
 
 /// How a database behaves; every value has a default that fits.

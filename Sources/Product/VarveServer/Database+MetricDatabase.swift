@@ -59,14 +59,12 @@ extension Database: MetricDatabase {
     }
 
     public func remoteWrite(_ body: [UInt8]) async throws -> WriteOutcome {
-        do {
+        do throws(IngestError) {
             let stored = try await storeRemoteWrite(body)
             return WriteOutcome(
-                samples: stored.samples.samplesStored, refused: stored.samples.samplesRefused,
-                refusal: stored.refusalText)
-        } catch let error as RemoteWriteError {
-            throw WriteRefusal.malformed(error.description)
-        } catch let error as AppendError {
+                samples: stored.samplesWritten, refused: stored.samplesRefused.values.reduce(0, +),
+                refusal: stored.problem)
+        } catch {
             switch error.kind {
             case .refused: throw WriteRefusal.malformed(error.text)
             case .retryLater: throw WriteRefusal.overloaded(retryAfterSeconds: 1, text: error.text)

@@ -9,6 +9,7 @@ import Synchronization
 extension ManifestWriter {
     /// After a commit, its turn still held.
     func foldWhenDue() async {
+        guard isSure else { return }
         let waiting = state.withLock { $0.head.unfolded.count }
         if waiting >= options.foldAtOnce {
             await foldIfPossible()
@@ -37,21 +38,22 @@ extension ManifestWriter {
             guard held.background == nil else { return }
             held.background = environment.spawn { [self] in
                 await turn.take()
-                if stopped == nil { await work(self) }
+                if isSure { await work(self) }
                 state.withLock { $0.background = nil }
                 turn.giveBack()
             }
         }
     }
 
-    /// A fold that fails leaves everything as it was, and the next one tries again; a fold in doubt stops the writer.
+    /// A fold that fails leaves everything as it was, and the next one tries again; one in doubt is settled by the next commit.
     func foldIfPossible() async {
+        guard isSure else { return }
         do throws(ManifestError) {
             try await fold()
         } catch {
             return
         }
-        if stopped == nil { await deleteUnnamed() }
+        if isSure { await deleteUnnamed() }
     }
 
     private func fold() async throws(ManifestError) {
@@ -63,7 +65,7 @@ extension ManifestWriter {
         let bytes = next.encodedSnapshot()
         try await putOnce(bytes, at: ManifestPaths.snapshot(version, claim))
         let reference = ObjectReference(version: version, claim: claim, bytes: bytes, written: 0)
-        try await swap(Swap(head: head.folded(into: reference), manifest: next))
+        try await swap(Swap(head: head.folded(into: reference), manifest: next, isFold: true))
     }
 
     /// Deletes deltas and snapshots that the head does not name: of older claims, whose commits can no longer count, and

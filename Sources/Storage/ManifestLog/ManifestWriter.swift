@@ -46,6 +46,8 @@ public final class ManifestWriter: Sendable {
     struct Swap {
         let head: Head
         let manifest: Manifest
+        /// It changes how the manifest is written down, not what it says.
+        var isFold = false
     }
 
     init(
@@ -65,26 +67,32 @@ public final class ManifestWriter: Sendable {
     /// The manifest after the last commit.
     public var manifest: Manifest { state.withLock { $0.manifest } }
 
-    /// nil while this writer may commit.
+    /// nil while this writer may commit. A fold in doubt is no hindrance: the next commit settles it first.
     public var stopped: ManifestError? {
         switch state.withLock({ $0.standing }) {
         case .writing: nil
         case .fenced(let claim): .fenced(by: claim)
-        case .unknown(let reason, _): .unknown(reason: reason)
+        case .unknown(let reason, let pending): pending.isFold ? nil : .unknown(reason: reason)
         }
+    }
+
+    /// Neither fenced nor in any doubt: only then is anything begun or deleted.
+    var isSure: Bool {
+        if case .writing = state.withLock({ $0.standing }) { return true }
+        return false
     }
 
     /// Makes `change` durable, wholly, and returns the manifest with it. An empty change is no commit.
     ///
     /// - Throws: `.invalid` and `.store`: nothing happened, go on. `.fenced`: nothing happened and nothing ever will.
-    ///   `.unknown`: it may have happened; every later commit throws the same until `resolveDoubt` says more.
+    ///   `.unknown`: it may have happened; later commits are not begun and throw the same until `resolveDoubt` says more.
     public func commit(_ change: ManifestChange) async throws(ManifestError) -> Manifest {
         await turn.take()
         defer { turn.giveBack() }
-        if let stopped { throw stopped }
+        try await settleFold()
         if state.withLock({ $0.head.unfolded.count }) >= options.foldBeforeCommit {
             await foldIfPossible()
-            if let stopped { throw stopped }
+            try await settleFold()
         }
         if change.isEmpty { return manifest }
         let (base, head, version) = try state.withLock { state throws(ManifestError) in
@@ -125,6 +133,20 @@ public final class ManifestWriter: Sendable {
         case .unknown(_, let pending): try await swap(pending, inDoubt: true)
         }
         return manifest
+    }
+
+    /// Throws unless a commit may begin. A fold in doubt is asked for again: its outcome changes no content.
+    private func settleFold() async throws(ManifestError) {
+        if let stopped { throw stopped }
+        guard case .unknown(_, let pending) = state.withLock({ $0.standing }) else { return }
+        do {
+            try await swap(pending, inDoubt: true)
+        } catch {
+            // The commit that waits for it was not begun: for that one nothing is in doubt.
+            guard case .unknown(let reason) = error else { throw error }
+            throw .store(ObjectStoreError(.unavailable, "replace", ManifestPaths.head.path, reason))
+        }
+        if let stopped { throw stopped }
     }
 
     /// Returns when no work in the background is under way.

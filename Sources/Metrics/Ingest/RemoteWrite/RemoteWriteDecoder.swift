@@ -62,24 +62,23 @@ public struct RemoteWriteDecoder: Sendable {
 
     public init(limits: IngestLimits = IngestLimits()) { self.limits = limits }
 
-    /// - Throws: when the body is not such a message, or holds too much; names the byte.
-    public mutating func decode(
-        _ body: [UInt8], resolver: any SeriesResolver
-    ) throws(RemoteWriteError) -> DecodedWrite {
+    /// - Throws: `.refused` when the body is not such a message, naming the byte.
+    public mutating func decode(_ body: [UInt8], resolver: any SeriesResolver) throws(IngestError) -> DecodedWrite {
         removeAll()
         do throws(MalformedMessage) {
             return try body.span.bytes.withUnsafeBytes { (base) throws(MalformedMessage) -> DecodedWrite in
                 try walk(base, resolver.spellingHash)
-                resolve(spellings, resolver, into: &ordinals)
+                Self.resolve(spellings, resolver, into: &ordinals)
                 try walkUnknown(base, resolver)
                 return try assemble(base)
             }
         } catch {
-            throw RemoteWriteError(offset: error.offset, "expected \(error.expected)")
+            throw IngestError(
+                .refused, "the body is not a prometheus.WriteRequest: at byte \(error.offset): expected \(error.expected)")
         }
     }
 
-    private func resolve(_ spellings: [Hash128], _ resolver: any SeriesResolver, into ordinals: inout [UInt32]) {
+    private static func resolve(_ spellings: [Hash128], _ resolver: any SeriesResolver, into ordinals: inout [UInt32]) {
         ordinals.removeAll(keepingCapacity: true)
         ordinals.append(contentsOf: repeatElement(SeriesOrdinal.unknown, count: spellings.count))
         resolver.resolve(spellings, into: &ordinals)
@@ -240,7 +239,7 @@ public struct RemoteWriteDecoder: Sendable {
         }
         guard !again.isEmpty || dropped > 0 else { return }
         var found: [UInt32] = []
-        resolve(again.map { spellings[$0] }, resolver, into: &found)
+        Self.resolve(again.map { spellings[$0] }, resolver, into: &found)
         for (k, i) in again.enumerated() { ordinals[i] = found[k] }
     }
 

@@ -115,11 +115,13 @@ private struct LabelAssembly {
 
         init(_ name: [UInt8], _ pages: ColumnPages, rows: Int) throws(ParquetError) {
             self.name = name
-            if case .bytes(let entries)? = pages.dictionary { dictionary = entries } else { dictionary = BytesColumn() }
+            let entries: BytesColumn
+            if case .bytes(let found)? = pages.dictionary { entries = found } else { entries = BytesColumn() }
             let present = try pages.codes()
-            guard present.allSatisfy({ $0 < dictionary.count }) else {
-                throw pages.damaged("a code beyond its dictionary of \(dictionary.count)")
+            guard present.allSatisfy({ $0 < entries.count }) else {
+                throw pages.damaged("a code beyond its dictionary of \(entries.count)")
             }
+            dictionary = entries
             if let validity = try pages.validity() {
                 codes = Array(repeating: Self.absent, count: rows)
                 var next = 0

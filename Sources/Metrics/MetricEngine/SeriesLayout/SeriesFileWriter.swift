@@ -112,13 +112,19 @@ struct SeriesFileWriter: TableFileWriter {
         try file.write(
             .dictionary(names, validity: nil, isOptional: false, pageRows: pageRows, compression: compression),
             column: SeriesFormat.Leaf.metric.rawValue)
-        var ascending = EncodedChunk.deltas(
+        // Segments ascend: the first and the last are all there is to see.
+        let segment = segments[rows.lowerBound]
+        let isOneSegment = segment == segments[rows.upperBound - 1]
+        var idChunk = EncodedChunk.deltas(
             Array(ids[rows]), validity: nil, isOptional: false, pageRows: pageRows, compression: compression)
-        if segments[rows.lowerBound] == segments[rows.upperBound - 1] { ascending.order = .ascending }
-        try file.write(ascending, column: SeriesFormat.Leaf.seriesID.rawValue)
+        if isOneSegment { idChunk.order = .ascending }
+        try file.write(idChunk, column: SeriesFormat.Leaf.seriesID.rawValue)
         try file.write(
-            .deltas(
-                Array(segments[rows]), validity: nil, isOptional: false, pageRows: pageRows, compression: compression),
+            isOneSegment
+                ? .constant(segment, rows: rows.count, pageRows: pageRows, compression: compression)
+                : .deltas(
+                    Array(segments[rows]), validity: nil, isOptional: false, pageRows: pageRows,
+                    compression: compression),
             column: SeriesFormat.Leaf.segment.rawValue)
         try file.write(
             .constant(

@@ -8,7 +8,7 @@ public import StorageEngine
 ///     column         type                 encoding
 ///     metric         STRING               RLE_DICTIONARY
 ///     series_id      INT64                DELTA_BINARY_PACKED
-///     segment        TIMESTAMP(MILLIS)    DELTA_BINARY_PACKED: one value in all rows of a file
+///     segment        TIMESTAMP(MILLIS)    RLE_DICTIONARY, one run: the same in all rows of a file
 ///     seq            INT64                RLE_DICTIONARY, one run
 ///     a label key    STRING, optional     RLE_DICTIONARY; null: the label is absent. One column per key, in byte order
 ///     labels_other   MAP<STRING, STRING>  keys that clash with another column or come after the 200 commonest

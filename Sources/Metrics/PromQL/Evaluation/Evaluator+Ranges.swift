@@ -138,21 +138,35 @@ extension Evaluator {
     func rawSamples(of argument: RangeArgument, at time: Int64) throws(QueryError) -> [ResultSeries] {
         let end = argument.windowEnd(at: time)
         let start = end &- argument.range
+        let reachLeft = argument.extrapolation == nil ? 0 : lookback
+        let reachRight = argument.extrapolation == .smoothed ? lookback : 0
         var series: [ResultSeries] = []
-        var columns: [SeriesColumn] = []
         try forEachSource(of: argument, StepGrid(instant: time)) { (source) throws(QueryError) in
             try budget.check()
             var cursor = WindowCursor()
-            source.samples.timestamps.withUnsafeBufferPointer { cursor.move($0, start: start, end: end) }
+            source.samples.timestamps.withUnsafeBufferPointer {
+                cursor.move($0, start: start &- reachLeft, end: end &+ reachRight)
+            }
             guard cursor.upper > cursor.lower else { return }
             let inside = cursor.lower..<cursor.upper
             budget.looked &+= inside.count
             let labels = source.dropsName ? source.labels.withoutMetadata : source.labels
-            columns.append(SeriesColumn(labels: labels, values: [1]))
-            series.append(
-                ResultSeries(
-                    labels: labels, timestamps: Array(source.samples.timestamps[inside]),
-                    values: Array(source.samples.values[inside])))
+            var timestamps = Array(source.samples.timestamps[inside])
+            var values = Array(source.samples.values[inside])
+            if let extrapolation = argument.extrapolation {
+                let edged = timestamps.withUnsafeBufferPointer { timestamps in
+                    values.withUnsafeBufferPointer { values in
+                        ExtendedRange.edged(
+                            Window(
+                                timestamps: timestamps, values: values, start: start, end: end, time: time, first: 0,
+                                second: 0), isSmoothed: extrapolation == .smoothed)
+                    }
+                }
+                timestamps = edged.map(\.time)
+                values = edged.map(\.value)
+            }
+            if timestamps.isEmpty { return }
+            series.append(ResultSeries(labels: labels, timestamps: timestamps, values: values))
         }
         // Names that went may leave two series with the same labels.
         if Set(series.map(\.labels)).count < series.count { return try Self.joined(series) }

@@ -19,7 +19,8 @@ extension Evaluator {
             return empty
         }
         var instant: [SeriesColumn] = []
-        var heaps = [RankingHeap](repeating: RankingHeap(isBottom: node.operation == .bottomk), count: groups.keys.count)
+        var heaps = [RankingHeap](
+            repeating: RankingHeap(isBottom: node.operation == .bottomk), count: groups.keys.count)
         for step in 0..<grid.count {
             if step % 64 == 0 { try budget.check() }
             for i in heaps.indices { heaps[i].removeAll() }

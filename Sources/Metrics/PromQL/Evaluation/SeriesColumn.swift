@@ -52,7 +52,9 @@ extension Labels {
 
     /// By bytes; the given array itself when nothing goes.
     func dropping(_ names: [String]) -> Labels {
-        guard labels.contains(where: { label in names.contains { $0.hasSameBytes(as: label.name) } }) else { return self }
+        guard labels.contains(where: { label in names.contains { $0.hasSameBytes(as: label.name) } }) else {
+            return self
+        }
         return Labels(sorted: labels.filter { label in !names.contains { $0.hasSameBytes(as: label.name) } })
     }
 

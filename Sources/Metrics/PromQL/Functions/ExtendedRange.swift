@@ -25,17 +25,8 @@ enum ExtendedRange {
         if isSmoothed { last = times[..<last].firstIndex { $0 >= window.end } ?? last }
         if times[last] <= window.start { return Absent.value }
 
-        var left = values[first]
-        if isSmoothed && times[first] < window.start && first + 1 < window.count {
-            left = interpolated(
-                times[first], values[first], times[first + 1], values[first + 1], at: window.start,
-                isCounter: isCounter)
-        }
-        var right = values[last]
-        if isSmoothed && last > 0 && times[last] > window.end {
-            right = interpolated(
-                times[last - 1], values[last - 1], times[last], values[last], at: window.end, isCounter: isCounter)
-        }
+        let left = leftEdge(window, first, isSmoothed: isSmoothed, isCounter: isCounter)
+        let right = rightEdge(window, last, isSmoothed: isSmoothed, isCounter: isCounter)
         var change = right - left
         if isCounter {
             if times[first] <= window.start { first += 1 }
@@ -44,6 +35,35 @@ enum ExtendedRange {
         }
         if let rangeSeconds { change /= rangeSeconds }
         return change
+    }
+
+    /// The samples of a range vector with values at both of its edges.
+    static func edged(_ window: Window, isSmoothed: Bool) -> [(time: Int64, value: Double)] {
+        let (times, values) = (window.timestamps, window.values)
+        var last = window.count - 1
+        var first = max(0, (times[..<last].firstIndex { $0 > window.start } ?? last) - 1)
+        if isSmoothed { last = times[..<last].firstIndex { $0 >= window.end } ?? last }
+        if times[last] <= window.start { return [] }
+        let left = leftEdge(window, first, isSmoothed: isSmoothed, isCounter: false)
+        let right = rightEdge(window, last, isSmoothed: isSmoothed, isCounter: false)
+        if times[first] <= window.start { first += 1 }
+        if times[last] >= window.end { last -= 1 }
+        let between = first <= last ? (first...last).map { (times[$0], values[$0]) } : []
+        return [(window.start, left)] + between + [(window.end, right)]
+    }
+
+    private static func leftEdge(_ window: Window, _ first: Int, isSmoothed: Bool, isCounter: Bool) -> Double {
+        let (times, values) = (window.timestamps, window.values)
+        guard isSmoothed, times[first] < window.start, first + 1 < window.count else { return values[first] }
+        return interpolated(
+            times[first], values[first], times[first + 1], values[first + 1], at: window.start, isCounter: isCounter)
+    }
+
+    private static func rightEdge(_ window: Window, _ last: Int, isSmoothed: Bool, isCounter: Bool) -> Double {
+        let (times, values) = (window.timestamps, window.values)
+        guard isSmoothed, last > 0, times[last] > window.end else { return values[last] }
+        return interpolated(
+            times[last - 1], values[last - 1], times[last], values[last], at: window.end, isCounter: isCounter)
     }
 
     /// What a counter lost at its resets between the edges.

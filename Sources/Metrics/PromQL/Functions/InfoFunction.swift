@@ -29,7 +29,7 @@ enum InfoFunction {
         for series in base {
             try evaluator.budget.check()
             let name = series.labels.value(of: Labels.metricNameLabel)
-            if nameMatchers.allSatisfy({ $0.matches(name) }) {
+            if !nameMatchers.isEmpty && nameMatchers.allSatisfy({ $0.matches(name) }) {
                 outputs.append(series)  // an info series itself
                 continue
             }

@@ -65,7 +65,9 @@ struct Planner {
         case .unary(let unary):
             var planned = try plan(unary.operand, span)
             guard unary.isNegation else { return planned }
-            if case .number(let value) = planned.node { planned.node = .number(-value) } else {
+            if case .number(let value) = planned.node {
+                planned.node = .number(-value)
+            } else {
                 if planned.type == .scalar {
                     planned.node = .binary(Self.negatedScalar(planned.node, unary.position))
                 } else {
@@ -272,23 +274,28 @@ struct Planner {
         }
     }
 
-    /// The info series of `info(v, {…})`: `target_info` unless the name is matched, at the times of `v`'s first
-    /// selector.
+    /// The info series of `info(v, {…})`: `target_info` unless the name is matched; of any metric that ends in `_info`
+    /// when the name is only matched negatively.
     private mutating func infoSelector(
         _ argument: Expression?, base: Expression, _ span: Span
     ) throws(QueryError) -> Planned {
-        var matchers: [LabelMatcher] = []
+        let targetInfo = LabelMatcher(Labels.metricNameLabel, equals: InfoFunction.defaultMetric)
+        var written = [targetInfo]
         if let argument {
             guard case .vectorSelector(let selector) = argument else {
                 throw .execution("expected label selectors as the second argument to info()")
             }
-            matchers = selector.matchers
+            written = selector.matchers
         }
-        if !matchers.contains(where: { $0.name == Labels.metricNameLabel }) {
-            matchers.insert(LabelMatcher(Labels.metricNameLabel, equals: InfoFunction.defaultMetric), at: 0)
+        let names = written.filter { $0.name == Labels.metricNameLabel }
+        if !names.isEmpty, !names.contains(where: { $0.operation == .equal || $0.operation == .matches }),
+            let anyInfo = try? LabelMatcher(Labels.metricNameLabel, .matches, ".+_info")
+        {
+            written.append(anyInfo)
         }
+        let matchers = names.isEmpty ? [targetInfo] + written : written
         let slot = need(matchers, from: span.first - lookback + 1, through: span.last)
-        let node = InstantSelector(slot: slot, offset: 0, at: nil, isSmoothed: false, matchers: matchers)
+        let node = InstantSelector(slot: slot, offset: 0, at: nil, isSmoothed: false, matchers: written)
         return Planned(node: .selector(node), type: .vector, isInvariant: false, isWrappable: false)
     }
 }

@@ -28,7 +28,7 @@ extension Database {
         try await environment.blocking.run { try directory.checkExisting(in: environment.fileSystem) }
         let store = DirectoryStore(root: directory.objects, environment: environment)
         var report = VerifyReport()
-        do {
+        do throws(StorageError) {
             let check = try await ObjectCheck.run(
                 store: store, tables: MetricStore.tables(layouts: .standard), region: "main", progress: progress)
             report.objects = check.objects
@@ -36,12 +36,12 @@ extension Database {
             report.rows = check.rows
             report.problems += check.problems
             report.unnamed = check.unnamed
-        } catch let error as StorageError { report.problems.append(error.text) }
-        do {
+        } catch { report.problems.append(error.text) }
+        do throws(WALError) {
             if let damage = try await inspectLog(at: path, environment: environment).damage {
                 report.problems.append(damage)
             }
-        } catch let error as WALError { report.problems.append(error.description) }
+        } catch { report.problems.append(error.description) }
         return report
     }
 

@@ -101,7 +101,8 @@ extension EncodedChunk {
         _ value: [UInt8], rows: Int, pageRows: Int? = nil, compression: PageCompression
     ) -> EncodedChunk {
         constant(
-            plain: encoded(BytesColumn([value])).values, PageBounds(value[...], value[...]), rows, pageRows, compression)
+            plain: encoded(BytesColumn([value])).values, PageBounds(value[...], value[...]), rows, pageRows, compression
+        )
     }
 
     private static func constant(

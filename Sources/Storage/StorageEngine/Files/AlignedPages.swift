@@ -58,7 +58,9 @@ public struct AlignedPages {
 
     private func isWanted(_ rowGroup: Int) -> Bool {
         let columns = file.metadata.rowGroups[rowGroup].columns
-        if let keyLeaf, let bounds = columns[keyLeaf].statistics?.int64Bounds, !scan.mayWant(keys: bounds) { return false }
+        if let keyLeaf, let bounds = columns[keyLeaf].statistics?.int64Bounds, !scan.mayWant(keys: bounds) {
+            return false
+        }
         if let timeLeaf, let bounds = columns[timeLeaf].statistics?.int64Bounds, !scan.mayWant(times: bounds) {
             return false
         }

@@ -57,7 +57,8 @@ public enum FileDescription {
         guard file.metadata.value(for: "varve.format") == String(format) else {
             throw StorageError(
                 .foreign,
-                "\(file.name) is of format \(file.metadata.value(for: "varve.format") ?? "none"); this version reads \(format)")
+                "\(file.name) is of format \(file.metadata.value(for: "varve.format") ?? "none"); this version reads \(format)"
+            )
         }
         let found = file.metadata.value(for: "varve.schema") ?? "none"
         guard found == json(schema) else {
