@@ -1,6 +1,7 @@
 import Compression
 import MetricModel
 import Platform
+import Synchronization
 import Testing
 
 @testable import Ingest
@@ -31,7 +32,7 @@ import Testing
         let resolver = MemoryResolver()
         let receiver = RemoteWriteReceiver(resolver)
         let outcome = try await receiver.receive(snappy: try Snappy.compress(bytes))
-        #expect(outcome.samples.samplesStored == expected.samples.count && outcome.refusalText == nil)
+        #expect(outcome.samplesWritten == expected.samples.count && outcome.problem == nil)
         #expect(resolver.received == expected.samples)
         _ = try await receiver.receive(snappy: try Snappy.compress(bytes))
         #expect(resolver.received == expected.samples + expected.samples)

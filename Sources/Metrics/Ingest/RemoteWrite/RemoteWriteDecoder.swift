@@ -68,7 +68,7 @@ public struct RemoteWriteDecoder: Sendable {
         do throws(MalformedMessage) {
             return try body.span.bytes.withUnsafeBytes { (base) throws(MalformedMessage) -> DecodedWrite in
                 try walk(base, resolver.spellingHash)
-                resolver.resolve(spellings, into: &ordinals)
+                Self.resolve(spellings, resolver, into: &ordinals)
                 try walkUnknown(base, resolver)
                 return try assemble(base)
             }
@@ -77,6 +77,13 @@ public struct RemoteWriteDecoder: Sendable {
                 .refused,
                 "the body is not a prometheus.WriteRequest: at byte \(error.offset): expected \(error.expected)")
         }
+    }
+
+    private static func resolve(_ spellings: [Hash128], _ resolver: any SeriesResolver, into ordinals: inout [UInt32]) {
+        ordinals.removeAll(keepingCapacity: true)
+        ordinals.append(contentsOf: repeatElement(SeriesOrdinal.unknown, count: spellings.count))
+        resolver.resolve(spellings, into: &ordinals)
+        precondition(ordinals.count == spellings.count)
     }
 
     private mutating func removeAll() {
@@ -233,7 +240,7 @@ public struct RemoteWriteDecoder: Sendable {
         }
         guard !again.isEmpty || dropped > 0 else { return }
         var found: [UInt32] = []
-        resolver.resolve(again.map { spellings[$0] }, into: &found)
+        Self.resolve(again.map { spellings[$0] }, resolver, into: &found)
         for (k, i) in again.enumerated() { ordinals[i] = found[k] }
     }
 
