@@ -39,7 +39,7 @@ struct SymbolTable: Sendable {
 
     private mutating func grow() {
         let larger = SlotStorage(bits: slots.bits + 1)
-        slots.forEach { hash, code in larger.insert(hash: hash, code: code) }
+        slots.visit { hash, code in larger.insert(hash: hash, code: code) }
         slots = larger
     }
 }
@@ -118,7 +118,7 @@ private final class SlotStorage: @unchecked Sendable {
         }
     }
 
-    func forEach(_ body: (_ hash: UInt32, _ code: UInt32) -> Void) {
+    func visit(_ body: (_ hash: UInt32, _ code: UInt32) -> Void) {
         for i in 0..<count {
             let slot = slots[i].load(ordering: .relaxed)
             if slot != 0 { body(UInt32(truncatingIfNeeded: slot >> 32), UInt32(truncatingIfNeeded: slot) - 1) }

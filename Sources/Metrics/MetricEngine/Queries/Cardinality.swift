@@ -74,7 +74,7 @@ extension LabelIndexView {
         var ofMetric = [Int](repeating: 0, count: metrics.count)
         var ofPair = values.map { [Int](repeating: 0, count: $0.count) }
         let all = UInt32(count)
-        alive.forEach { ordinal in
+        alive.visit { ordinal in
             guard ordinal < all else { return }
             cardinality.series += 1
             ofMetric[Int(metricOf[Int(ordinal)])] += 1

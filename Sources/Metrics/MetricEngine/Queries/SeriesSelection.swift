@@ -74,7 +74,7 @@ extension MetricStore {
             for matchers in matcherSets {
                 for ordinal in view.index.select(matchers, among: alive) { union.insert(ordinal) }
             }
-            union.forEach { chosen.append($0) }
+            union.visit { chosen.append($0) }
         }
         var groupOfOrdinal: [UInt32: UInt32] = [:]
         groupOfOrdinal.reserveCapacity(chosen.count)
@@ -121,7 +121,7 @@ extension MetricStore {
     ) {
         var texts = LabelTexts(older.index)
         let registered = selection.view.index.count
-        found.forEach { ordinal in
+        found.visit { ordinal in
             let labels = older.index.canonicalLabels(of: ordinal)
             let known = registry.state.withLock {
                 $0.index.find(metric: older.index.metric(of: ordinal), labels: labels[...])
