@@ -125,7 +125,7 @@ public final class MetricStore: Sendable {
                     outcome = registration.outcome
                     guard !registration.ids.isEmpty else { return .nothing }
                     var rows = [samples(registration.ids, registration.timestamps, registration.values)]
-                    if let series = registry.seriesRows(registration.seriesRows) {
+                    if let series = registry.seriesRows(registration, columns.newSeries) {
                         rows.append(TableRows(table: SeriesTable.number, batch: series))
                     }
                     let staged = try region.stage(WriteBatch(rows))
