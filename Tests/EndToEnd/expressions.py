@@ -62,7 +62,7 @@ EXPRESSIONS = [
     "node_cpu_seconds_total / on (cpu) group_left sum by (cpu) (node_cpu_seconds_total)",
     "node_memory_MemFree_bytes offset 5s",
     "max_over_time(rate(node_cpu_seconds_total{cpu=\"0\"}[5s])[20s:2s])",
-    "sum(count_over_time({job=\"node\"}[10s]))",
+    "sum(count_over_time(node_cpu_seconds_total[10s]))",
     "process_resident_memory_bytes{job=\"prometheus\"} % 4096",
     "-node_load1 ^ 2",
     "count_values(\"v\", up)",

@@ -77,34 +77,34 @@ struct CommitFaultTests {
             store.fail(Set(FaultyStore.Operation.allCases), occurrence: number, times: times, fault)
             let (story, writer) = await play(store, .simulated(seed: 1))
             store.heal()
-            let where_ = "operation \(number), \(fault) × \(times)"
+            let place = "operation \(number), \(fault) × \(times)"
 
             // Whoever only reads finds one of the two…
             var found = Content()
             do {
                 if let manifest = try await ManifestReader.load(store: inner) { found = Content(manifest) }
             } catch {
-                Issue.record("\(where_): \(error)")
+                Issue.record("\(place): \(error)")
             }
-            #expect(found == story.known || found == story.perhaps, "\(where_)")
+            #expect(found == story.known || found == story.perhaps, "\(place)")
             // …the writer finds out which, and goes on…
             if let writer, let stopped = story.stopped, case .unknown = stopped {
                 await #expect(throws: stopped) { try await writer.commit(.adding(.sample(1, counter: 90))) }
                 let resolved = try await writer.resolveDoubt()
-                #expect(Content(resolved) == story.perhaps, "\(where_): the same bytes again")
+                #expect(Content(resolved) == story.perhaps, "\(place): the same bytes again")
                 found = Content(resolved)
             }
             if let writer {
                 let more = try await writer.commit(.adding(.sample(1, counter: 99)))
                 found = found.with(.adding(.sample(1, counter: 99)))
-                #expect(Content(more) == found, "\(where_)")
+                #expect(Content(more) == found, "\(place)")
             }
             // …and the next opener, too. Nothing is left lying about that no head names.
             let next = try await ManifestWriter.settled(inner, claimant: 2, .swift(fold: 2), .simulated(seed: 2))
-            #expect(Content(next.manifest) == found, "\(where_)")
+            #expect(Content(next.manifest) == found, "\(place)")
             #expect(next.manifest.problems().isEmpty)
             #expect(next.notes.isEmpty)
-            try await expectNoLitter(inner, "\(where_)")
+            try await expectNoLitter(inner, "\(place)")
         }
     }
 
@@ -125,7 +125,8 @@ struct CommitFaultTests {
         let manifest = try await writer.commit(.adding(.sample(1, counter: 1)))
 
         #expect(Set(manifest.live.keys) == [SSTID(1, 1)])
-        #expect(store.requests.filter { $0 == .init(operation: .put, key: "head") }.count == 1)  // read back, not repeated
+        // Read back, not repeated.
+        #expect(store.requests.filter { $0 == .init(operation: .put, key: "head") }.count == 1)
         #expect(try await ManifestReader.load(store: store) == manifest)
         #expect(writer.stopped == nil)
     }
@@ -147,6 +148,64 @@ struct CommitFaultTests {
         store.heal()
         #expect(Set(try await writer.resolveDoubt().live.keys) == [SSTID(1, 1), SSTID(1, 2)])
         _ = try await writer.commit(.adding(.sample(1, counter: 3)))
+    }
+
+    @Test func afterAFoldInDoubtNothingIsDeletedUntilItIsSettled() async throws {
+        let inner = MemoryStore()
+        let store = FaultyStore(inner)
+        let writer = try await ManifestWriter.settled(store, claimant: 1, .swift(fold: 3), .simulated(seed: 1))
+        for counter in UInt64(1)...5 { _ = try await writer.commit(.adding(.sample(1, counter: counter))) }
+        store.fail(.put, under: "head", occurrence: 2, .afterSuccess)
+        store.fail(.get, under: "head", times: nil, .beforeSuccess)
+        store.forgetRequests()
+        // Its own swap is answered; the fold's, right after it, is not.
+        let committed = try await writer.commit(.adding(.sample(1, counter: 6)))
+        #expect(committed.live.count == 6)
+        #expect(!store.requests.contains { $0.operation == .delete })
+        #expect(try await ManifestReader.load(store: inner).map { Content($0) } == Content(committed))
+        // Until then a commit is not begun, and says that it did not happen.
+        await #expect {
+            try await writer.commit(.adding(.sample(1, counter: 7)))
+        } throws: {
+            if case .store(let error) = $0 as? ManifestError { error.kind == .unavailable } else { false }
+        }
+        #expect(writer.stopped == nil)
+        store.heal()
+        #expect(try await writer.commit(.adding(.sample(1, counter: 7))).live.count == 7)
+        #expect(try await ManifestReader.load(store: inner) == writer.manifest)
+    }
+
+    @Test func aSwapThatMayStillArriveIsDoubtHoweverOftenTheHeadIsRead() async throws {
+        let inner = MemoryStore()
+        let store = FaultyStore(inner)
+        let writer = try await ManifestWriter.settled(store, claimant: 1, .swift(), .simulated(seed: 1))
+        store.fail(.put, under: "head", times: nil, .before(.unanswered))
+        await #expect {
+            try await writer.commit(.adding(.sample(1, counter: 1)))
+        } throws: {
+            if case .unknown = $0 as? ManifestError { true } else { false }
+        }
+        #expect(writer.stopped != nil)
+        #expect(store.requests.filter { $0 == .init(operation: .put, key: "head") }.count == 1 + 3)
+    }
+
+    @Test func aHeadThatWentBackIsNotSwappedAgain() async throws {
+        let store = MemoryStore()
+        let writer = try await ManifestWriter.settled(store, claimant: 1, .swift(), .simulated(seed: 1))
+        let old = try await store.get(ObjectKey(trusted: "head"))
+        _ = try await writer.commit(.adding(.sample(1, counter: 1)))
+        // Somebody restores a backup under a running writer.
+        try await store.put(old.bytes, at: ObjectKey(trusted: "head"), .always)
+        await #expect {
+            try await writer.commit(.adding(.sample(1, counter: 2)))
+        } throws: {
+            if case .unknown(let reason) = $0 as? ManifestError {
+                reason.contains("version 0 of claim 1")
+            } else {
+                false
+            }
+        }
+        #expect(try await store.get(ObjectKey(trusted: "head")).bytes == old.bytes)
     }
 
     @Test func aStoreThatIsAwayStopsNobody() async throws {

@@ -2,6 +2,7 @@ import Columnar
 import ManifestLog
 import ObjectStorage
 import Platform
+import Simulation
 import Testing
 
 struct ManifestWriterTests {
@@ -36,6 +37,33 @@ struct ManifestWriterTests {
         await #expect(throws: ManifestError.fenced(by: ClaimNumber(2))) { try await first.commit(late) }
         #expect(first.stopped == .fenced(by: ClaimNumber(2)))
         #expect(try await ManifestReader.load(store: store) == expected)
+    }
+
+    @Test func removalsAreTimedByTheStoresClock() async throws {
+        let time = SimulatedTime(start: 5_000)
+        let store = MemoryStore(time: time)
+        let writer = try await ManifestWriter.settled(store, claimant: 1, .swift(fold: 3), .simulated(seed: 1))
+        _ = try await writer.commit(.adding(.sample(1, counter: 1), .sample(1, counter: 2)))
+        time.jump(to: 6_000)
+        #expect(try await writer.commit(.removing(SSTID(1, 1))).removed.mapValues(\.removedAt) == [SSTID(1, 1): 6_000])
+        time.jump(to: 7_000)
+        let expected = [SSTID(1, 1): Int64(6_000), SSTID(1, 2): 7_000]
+        // By delta, and after the fold that this commit brings by snapshot.
+        #expect(try await writer.commit(.removing(SSTID(1, 2))).removed.mapValues(\.removedAt) == expected)
+        #expect(try await ManifestReader.load(store: store)?.removed.mapValues(\.removedAt) == expected)
+    }
+
+    @Test func commitsOfManyTasksFollowOneAnother() async throws {
+        let store = FaultyStore(YieldingStore(MemoryStore()))
+        let writer = try await ManifestWriter.settled(store, claimant: 1, .swift(fold: 4), .simulated(seed: 1))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for counter in UInt64(1)...40 {
+                group.addTask { _ = try await writer.commit(.adding(.sample(1, counter: counter))) }
+            }
+            try await group.waitForAll()
+        }
+        #expect(writer.manifest.live.count == 40)
+        #expect(try await ManifestReader.load(store: store) == writer.manifest)
     }
 
     @Test func anEmptyChangeIsNoCommit() async throws {

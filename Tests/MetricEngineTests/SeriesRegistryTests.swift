@@ -105,7 +105,9 @@ import Testing
     @Test func oneLabelSetUnderTwoIdsIsOneRun() async throws {
         let world = TestWorld(seed: 5)
         var store = try await world.open()
-        try await store.write([(up("a"), TestWorld.noon, 1), (up("a"), TestWorld.noon + 1, 1), (up("b"), TestWorld.noon, 7)])
+        try await store.write([
+            (up("a"), TestWorld.noon, 1), (up("a"), TestWorld.noon + 1, 1), (up("b"), TestWorld.noon, 7),
+        ])
         try await store.flush()
         // The series of an old segment is not known after months: it gets a new id.
         world.clock.set(TestWorld.noon + 40 * TestWorld.day)
@@ -116,7 +118,8 @@ import Testing
         for _ in 0..<2 {
             let runs = try await store.everything()
             #expect(runs.map(\.labels) == [up("a"), up("b")])
-            #expect(runs.first?.timestamps == [TestWorld.noon, TestWorld.noon + 1, TestWorld.noon + 40 * TestWorld.day])
+            #expect(
+                runs.first?.timestamps == [TestWorld.noon, TestWorld.noon + 1, TestWorld.noon + 40 * TestWorld.day])
             #expect(runs.first?.values == [1, 2, 3])
             try await store.flush()
         }
@@ -169,7 +172,9 @@ import Testing
         var random = SeededGenerator(seed: 8)
         for round in 0..<20 {
             var entries: [(Hash128, UInt32)] = []
-            for i in 0..<300 { entries.append((Hash128(low: random.next(), high: random.next()), UInt32(round * 300 + i))) }
+            for i in 0..<300 {
+                entries.append((Hash128(low: random.next(), high: random.next()), UInt32(round * 300 + i)))
+            }
             cache.insert(entries)
             #expect(cache.count <= 1_000)
             var ordinals = [UInt32](repeating: SeriesOrdinal.unknown, count: 300)

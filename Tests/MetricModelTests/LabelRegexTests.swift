@@ -79,6 +79,24 @@ import Testing
         #expect(try !LabelRegex("(.*)*c").matches(text))
     }
 
+    @Test(arguments: [
+        (".{1000}", 1_010), ("\\pL{200}", 64_010), ("(a|bc{10}){20}", 270), ("[^\\PL]x{2,30}", 362),
+        ("[[:alpha:]\\]]{3}", 16), ("a{b}", 14), ("a{,5}", 15), ("\\p{Greek}{3}", 970), ("(((", 10), ("{5}", 10),
+        ("", 10),
+        ("[0-9a-f]{8}-[0-9a-f]{4}", 35),
+    ])
+    func costIsEstimatedFromRepetitionsAndClasses(pattern: String, cost: Int) {
+        #expect(LabelRegex.estimatedCost(of: pattern) == cost)
+    }
+
+    @Test func costlyPatternsAreRefusedBeforeTheyAreCompiled() throws {
+        for pattern in ["\\pL{400}", "[\\pL\\pN]{200}", "(.{1000}){1000}", "((((((((a{9}){9}){9}){9}){9}){9}){9}){9})"]
+        {
+            #expect { try LabelRegex(pattern) } throws: { "\($0)".contains("too costly") }
+        }
+        #expect(LabelRegex.estimatedCost(of: String(repeating: "(a{999999999}){999999999}", count: 99)) > 1 << 30)
+    }
+
     @Test func capturesAreNumberedAndNamed() throws {
         let regex = try LabelRegex("(?P<first>a+)(b)?(.*)")
         #expect(regex.groupCount == 3)

@@ -36,7 +36,7 @@ struct DirectoryStoreTests {
 
     @Test func aDirectoryThatAKilledProcessMadeIsSyncedBeforeItIsTrusted() async throws {
         let disk = MemoryFileSystem()
-        try disk.createDirectory("/data/objects")
+        try disk.createDirectory("/data/objects/~temporary")
         // Made by hand without a sync of the names above: rename is the one way to do that here.
         try disk.createDirectory("/elsewhere/manifest")
         try disk.rename("/elsewhere", ifAbsent: "/data/objects/regions")

@@ -89,6 +89,26 @@ import Testing
         #expect(try outcome("a[1" + String(repeating: "+1", count: 33) + "]").contains("operators"))
     }
 
+    @Test func regularExpressionsAreBoundedTogether() throws {
+        func query(_ pattern: String, _ count: Int) -> String {
+            "{a=\"b\"," + (0..<count).map { _ in "c=~\"\(pattern)\"" }.joined(separator: ",") + "}"
+        }
+        #expect(try outcome(query("x.*y", 2_000)).hasPrefix("parsed"))
+        #expect(try outcome(query(".{100}", 500)).hasPrefix("parsed"))
+        #expect(try outcome(query(".{1000}", 2_000)).contains("too costly"))
+        #expect(try outcome(query("\\\\pL{200}", 2)).contains("too costly"))
+    }
+
+    @Test(arguments: [
+        "a NAME", "NAME(1)", "sum by (a NAME) (b)", "a[NAME]", "a{b=NAME}", "NAME{__name__=\"x\"}", "1NAME",
+        "a or NAME(1)",
+    ])
+    func messagesEchoOnlyTheBeginningOfLongWords(form: String) throws {
+        let parts = form.split(separator: "NAME", omittingEmptySubsequences: false).map(String.init)
+        let refused = try outcome(parts.joined(separator: String(repeating: "x", count: 60_000)))
+        #expect(!refused.hasPrefix("parsed") && refused.utf8.count < 400)
+    }
+
     @Test func tokensAreBounded() throws {
         let labels = (0..<4_000).map { "l\($0)" }.joined(separator: ",")
         #expect(try outcome("sum by (\(labels)) (a)", withoutLengthLimit).hasPrefix("parsed"))

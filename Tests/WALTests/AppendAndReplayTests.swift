@@ -83,7 +83,9 @@ import Testing
         let world = LogWorld(segmentSize: 16 << 10)
         let log = try await world.open()
         let limit = world.options.recordBytesLimit
-        #expect(throws: WALError.recordTooLarge(bytes: limit, limit: limit)) { try log.enqueue(record(1, bytes: limit)) }
+        #expect(throws: WALError.recordTooLarge(bytes: limit, limit: limit)) {
+            try log.enqueue(record(1, bytes: limit))
+        }
         try await log.append(record(2, bytes: limit - 24))  // 16 of the record, 8 of its entry
         try await log.append(record(3))
         #expect(try await log.sequences == [2, 3])
@@ -111,6 +113,32 @@ import Testing
         await #expect(throws: WALError.closed) { try await log.waitUntilDurable(SequenceNumber(2)) }
         await #expect(throws: WALError.closed) { try await log.release(upTo: SequenceNumber(1)) }
         try await log.close()
+    }
+
+    /// The real world: threads, system calls, several log segments.
+    @Test func onARealFileSystemTheSameHolds() async throws {
+        let live = Environment.live
+        let directory = "/tmp/varve-wal-\(live.random.next())/r"
+        var options = WALOptions()
+        options.segmentSize = .kibibytes(256)
+        for round in UInt64(0)..<3 {
+            let log = try await RegionLog.open(
+                directory: directory, region: "r", options: options, environment: live)
+            #expect(try await log.sequences == (0..<round * 100).map { $0 + 1 })
+            for sequence in round * 100 + 1...round * 100 + 100 {
+                try log.enqueue(record(sequence, bytes: 5_000))
+                if sequence % 10 == 0 { try await log.waitUntilDurable(SequenceNumber(sequence)) }
+            }
+            try await log.close()
+        }
+        let log = try await RegionLog.open(directory: directory, region: "r", options: options, environment: live)
+        #expect(try await log.contents() == (1...300).map { record($0, bytes: 5_000) })
+        try await log.release(upTo: SequenceNumber(300))
+        #expect(log.statistics.segments <= 2)
+        try await log.close()
+        for name in try live.fileSystem.list(directory) { try live.fileSystem.remove("\(directory)/\(name)") }
+        try live.fileSystem.remove(directory)
+        try live.fileSystem.remove(String(directory.dropLast(2)))
     }
 
     @Test func manyWritersShareCommits() async throws {

@@ -123,12 +123,15 @@ final class CrashingFileSystem: FileSystem {
             }
         }
         for change in surviving(pieces, loss, &random) {
-            guard loss == .tornSectors, case .write(let offset, let bytes) = change, Int.random(in: 0..<4, using: &random) == 0
+            guard loss == .tornSectors, case .write(let offset, let bytes) = change,
+                Int.random(in: 0..<4, using: &random) == 0
             else {
                 apply(change, to: &image)
                 continue
             }
-            apply(.write(offset: offset, bytes: Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random)))), to: &image)
+            apply(
+                .write(offset: offset, bytes: Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random)))),
+                to: &image)
         }
         return image
     }

@@ -9,7 +9,8 @@ import Testing
     private func sealedLog(close: Bool = true) async throws -> (LogWorld, [LogRecord]) {
         let world = LogWorld(segmentSize: 16 << 10)
         let log = try await world.open()
-        let records = [record(1, bytes: 20), record(2, bytes: 5_900), record(3, bytes: 6_000)]
+        let records =
+            [record(1, bytes: 20), record(2, bytes: 5_900), record(3, bytes: 6_000)]
             + (4...6).map { record($0, bytes: 30) }
         for record in records { try await log.append(record) }
         #expect(log.statistics.segments == 2)
@@ -43,7 +44,9 @@ import Testing
         let used = Int(inspection.segments[Int(segment) - 1].usedBytes)
         var random = SeededGenerator(seed: segment)
         // Every byte of headers and small batches; of the long payloads and the zeros behind, some.
-        let places = (0..<bytes.count).filter { $0 < 80 || (4_090..<4_200).contains($0) || (used - 300..<used + 64).contains($0) || $0 % 397 == 0 }
+        let places = (0..<bytes.count).filter {
+            $0 < 80 || (4_090..<4_200).contains($0) || (used - 300..<used + 64).contains($0) || $0 % 797 == 0
+        }
         for place in places {
             var flipped = bytes
             flipped[place] ^= UInt8(1) << UInt8.random(in: 0...7, using: &random)
@@ -61,7 +64,7 @@ import Testing
     func everyCutIsRefusedOrLosesNothingAcknowledged(segment: UInt64) async throws {
         let (world, records) = try await sealedLog()
         let bytes = try #require(world.disk.contents(of: world.path(segment)))
-        let lengths = (0..<bytes.count).filter { $0 < 60 || (4_090..<4_200).contains($0) || $0 % 401 == 0 }
+        let lengths = (0..<bytes.count).filter { $0 < 60 || (4_090..<4_200).contains($0) || $0 % 801 == 0 }
         for length in lengths {
             var copy = world
             copy.disk = world.disk.copy()
@@ -105,7 +108,9 @@ import Testing
 
     @Test func leftoversOfACrashWhileMakingASegmentAreEmpty() async throws {
         let header = LogSegmentHeader(number: LogSegmentNumber(3), region: "r").encoded()
-        let leftovers: [Bytes] = [[], Bytes(header[..<50]), Bytes(repeating: 0, count: 9_000), header, Bytes(header[..<4_095])]
+        let leftovers: [Bytes] = [
+            [], Bytes(header[..<50]), Bytes(repeating: 0, count: 9_000), header, Bytes(header[..<4_095]),
+        ]
         for bytes in leftovers {
             let (world, records) = try await sealedLog()
             world.disk.replace(world.path(3), with: bytes)
@@ -150,6 +155,14 @@ import Testing
         bytes[5_000] ^= 1
         world.disk.replace(world.path(1), with: bytes)
         await #expect(throws: WALError.self) { _ = try await log.contents() }
+    }
+
+    @Test func readingAnAbsentLogMakesNothing() async throws {
+        let world = LogWorld()
+        let log = try await RegionLog.openReadOnly(
+            directory: LogWorld.directory, region: "r", options: world.options, environment: world.environment)
+        #expect(try await log.contents().isEmpty && log.lastSequence == nil)
+        #expect(world.disk.operations == 0)
     }
 
     @Test func readingOnlyChangesNothing() async throws {

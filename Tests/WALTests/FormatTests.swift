@@ -16,7 +16,8 @@ import Testing
         #expect(bytes.count == 4_096)
         #expect(
             hex(bytes.prefix(40))
-                == "56415256454c4f47" + "959285b8" + "01000000" + "07000000" + "09000000" + "6d6574726963732d30" + "00000000000000")
+                == "56415256454c4f47" + "959285b8" + "01000000" + "07000000" + "09000000" + "6d6574726963732d30"
+                + "00000000000000")
         #expect(bytes[33...].allSatisfy { $0 == 0 })
         #expect(LogSegmentHeader.read(bytes) == .valid(header))
     }

@@ -116,7 +116,8 @@ import Testing
         #expect(world.disk.operations == operations)
         #expect(damaged.segments[0].strayBatches == 2)
         #expect(
-            damaged.lines.last?.hasPrefix("/data/wal/r/0000000000000001.log is damaged at byte 4096: CRC-32C 0x") == true)
+            damaged.lines.last?.hasPrefix("/data/wal/r/0000000000000001.log is damaged at byte 4096: CRC-32C 0x")
+                == true)
     }
 
     @Test func noLogTakesEverythingAndKeepsNothing() async throws {

@@ -44,7 +44,9 @@ import Testing
         #expect(TailVerdict.of([used(1, end: 9_000, synced: [1: 8_000]), spare(2)]) == usable(1, unused: [2]))
         // A log whose beginning was released.
         #expect(TailVerdict.of([used(7, end: 9_000, synced: [6: 60_000])]) == usable(7))
-        let handedOver = [used(1, end: 60_000, synced: [1: 50_000]), used(2, end: 9_000, synced: [1: 60_000, 2: 8_000])]
+        let handedOver = [
+            used(1, end: 60_000, synced: [1: 50_000]), used(2, end: 9_000, synced: [1: 60_000, 2: 8_000]),
+        ]
         #expect(TailVerdict.of(handedOver) == usable(2))
     }
 

@@ -235,7 +235,9 @@ private actor NumberReserver {
         }
         guard let reservations = registry.reservation(for: needed) else { return }
         let work = Task { [region, registry] in
-            for reservation in reservations { try await region.reserve(counter: reservation.counter, upTo: reservation.upTo) }
+            for reservation in reservations {
+                try await region.reserve(counter: reservation.counter, upTo: reservation.upTo)
+            }
             registry.didReserve(reservations)
         }
         inFlight = work

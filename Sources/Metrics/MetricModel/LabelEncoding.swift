@@ -60,7 +60,8 @@ public enum LabelEncoding {
         }
     }
 
-    private static func lengthPrefixed(_ bytes: ArraySlice<UInt8>, _ at: inout Int) throws(MalformedBytes) -> Range<Int> {
+    private static func lengthPrefixed(_ bytes: ArraySlice<UInt8>, _ at: inout Int) throws(MalformedBytes) -> Range<Int>
+    {
         let start = at
         var length: UInt64 = 0
         var shift: UInt64 = 0
@@ -105,7 +106,9 @@ public enum LabelEncoding {
             previous = name
         }
         if let problem { throw problem }
-        guard encoded == bytes.count else { throw MalformedBytes(offset: 0, expected: "lengths in their shortest form") }
+        guard encoded == bytes.count else {
+            throw MalformedBytes(offset: 0, expected: "lengths in their shortest form")
+        }
     }
 
     private static func shortestLength(_ value: Int) -> Int {
@@ -140,7 +143,8 @@ public enum LabelEncoding {
                 nameIsIn = true
             }
             labels.append(
-                Labels.Label(String(decoding: bytes[label], as: UTF8.self), String(decoding: bytes[value], as: UTF8.self)))
+                Labels.Label(
+                    String(decoding: bytes[label], as: UTF8.self), String(decoding: bytes[value], as: UTF8.self)))
         }
         if !nameIsIn { labels.append(Labels.Label(Labels.metricNameLabel, name)) }
         return Labels(sorted: labels)

@@ -30,10 +30,13 @@ public final class LabelRegex: Sendable {
     private let form: Form
     private let groups: Compiled
 
-    /// Patterns up to 64 KiB.
+    /// Patterns up to 64 KiB and up to `maximumCost`.
     public init(_ pattern: String) throws(InvalidRegex) {
         guard pattern.utf8.count <= 64 << 10 else {
             throw InvalidRegex(pattern: pattern, reason: "longer than 64 KiB")
+        }
+        guard Self.estimatedCost(of: pattern) <= Self.maximumCost else {
+            throw InvalidRegex(pattern: pattern, reason: "too costly to compile; use fewer or smaller repetitions")
         }
         var text = pattern
         var reason = ""

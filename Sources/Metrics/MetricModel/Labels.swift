@@ -21,12 +21,18 @@ public struct Labels: Sendable, Hashable {
 
     /// From pairs in any order: sorted; empty values dropped; of a repeated name the last pair counts.
     public init(_ pairs: [(String, String)]) {
-        var sorted: [Label] = []
-        for (name, value) in pairs {
-            sorted.removeAll { $0.name.hasSameBytes(as: name) }
-            sorted.append(Label(name, value))
+        // Among equal names the order of the pairs decides, so the sort has to keep it.
+        let sorted = pairs.enumerated().sorted { a, b in
+            if a.element.0.hasSameBytes(as: b.element.0) { return a.offset < b.offset }
+            return a.element.0.precedesByBytes(b.element.0)
         }
-        labels = sorted.filter { !$0.value.isEmpty }.sorted { $0.name.precedesByBytes($1.name) }
+        var last: [Label] = []
+        last.reserveCapacity(sorted.count)
+        for (_, pair) in sorted {
+            if let previous = last.last, previous.name.hasSameBytes(as: pair.0) { last.removeLast() }
+            last.append(Label(pair.0, pair.1))
+        }
+        labels = last.filter { !$0.value.isEmpty }
     }
 
     /// - Precondition: sorted by name in byte order, unique, no empty value.

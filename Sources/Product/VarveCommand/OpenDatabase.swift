@@ -104,35 +104,30 @@ enum OpenDatabase {
     }
 
     static func inspect(_ directory: String, _ environment: Environment) async throws -> DataInspection {
-        let live = try await translating { try await Database.liveObjects(at: directory, environment: environment) }
+        let live = try await translating { try await Database.storedObjects(at: directory, environment: environment) }
         let tables = Dictionary(grouping: live, by: \.table).map { name, objects in
             DataInspection.Table(
-                name: name, segments: Set(objects.map(\.metadata.segment)).count, objects: objects.count,
-                rows: Int(clamping: objects.reduce(0) { $0 + $1.metadata.rows }),
-                bytes: Int(clamping: objects.reduce(0) { $0 + $1.metadata.size }))
+                name: name, segments: Set(objects.map(\.segmentStart)).count, objects: objects.count,
+                rows: Int(clamping: objects.reduce(0) { $0 + $1.rows }),
+                bytes: Int(clamping: objects.reduce(0) { $0 + $1.bytes }))
         }
         return DataInspection(
             facts: [], tables: tables.sorted { $0.name < $1.name },
             files: live.map {
                 DataInspection.File(
-                    key: $0.key.path, table: $0.table, segmentStart: $0.metadata.segment.lowerBound,
-                    rows: Int(clamping: $0.metadata.rows), bytes: Int(clamping: $0.metadata.size), level: "")
+                    key: $0.key, table: $0.table, segmentStart: $0.segmentStart, rows: Int(clamping: $0.rows),
+                    bytes: Int(clamping: $0.bytes), level: "")
             })
     }
 
     static func inspectLog(_ directory: String, _ environment: Environment) async throws -> [LogSegmentInspection] {
-        try await translating { try await Database.checkDirectory(directory, environment: environment) }
-        let log: LogInspection
-        do {
-            log = try await Database.inspectLog(at: directory, environment: environment)
-        } catch { throw CommandFailure(.failed, error.description) }
+        let log = try await translating { try await Database.storedLog(at: directory, environment: environment) }
         if let damage = log.damage { throw CommandFailure(.damage, damage) }
         return log.segments.map { segment in
-            LogSegmentInspection(
-                file: segment.path, bytes: Int(clamping: segment.fileBytes), batches: segment.batches,
-                records: Int(clamping: segment.records),
-                sequences: segment.sequences.map { "\($0.lowerBound) … \($0.upperBound)" } ?? "",
-                state: segment.state)
+            let sequences = segment.first.flatMap { first in segment.last.map { "\(first) … \($0)" } }
+            return LogSegmentInspection(
+                file: segment.path, bytes: Int(clamping: segment.bytes), batches: segment.batches,
+                records: Int(clamping: segment.records), sequences: sequences ?? "", state: segment.state)
         }
     }
 

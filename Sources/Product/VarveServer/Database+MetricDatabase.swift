@@ -1,10 +1,11 @@
 import Ingest
 import MetricEngine
-import MetricModel
+public import MetricModel
 import Platform
-import PromQL
+public import PromQL
 import StorageEngine
 public import Varve
+import WAL
 
 /// The library as the HTTP API sees it: limits become 'truncated', errors become what a sender should do.
 extension Database: MetricDatabase {
@@ -116,7 +117,9 @@ extension Database: MetricDatabase {
         gauge("varve_object_bytes", "Bytes of live objects.", Double(engine.objectBytes))
         gauge("varve_unflushed_bytes", "Memory of rows that are not in objects yet.", Double(engine.memoryBytes))
         gauge("varve_epoch", "Version of the part list in memory.", Double(engine.epoch))
-        gauge("varve_manifest_version", "Number of the last durable change of the part list.", Double(engine.manifestVersion))
+        gauge(
+            "varve_manifest_version", "Number of the last durable change of the part list.",
+            Double(engine.manifestVersion))
         gauge("varve_wal_segments", "Log segments kept.", Double(engine.log.segments))
         gauge("varve_wal_bytes", "Bytes of log kept.", Double(engine.log.bytes))
         counter("varve_wal_commits_total", "Group commits.", engine.log.commits)

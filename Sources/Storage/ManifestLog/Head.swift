@@ -7,7 +7,7 @@ import Platform
 /// - `deltas` are in order of version, all after the previous snapshot (or after the beginning when there is none): the
 ///   current snapshot plus the deltas after it, and the previous one plus all deltas, make the same manifest.
 /// - `version` is the last commit's: a delta's, or a snapshot's when the last commit was a fold.
-struct Head: Equatable {
+struct Head: Hashable {
     var version: ManifestVersion
     var claim: ClaimNumber
     /// Drawn at random by the claimant: tells whose claim it is when the answer to a claim was lost.
@@ -78,7 +78,7 @@ struct Head: Equatable {
 }
 
 /// An immutable object as the head names it.
-struct ObjectReference: Equatable {
+struct ObjectReference: Hashable {
     var version: ManifestVersion
     var claim: ClaimNumber
     var size: UInt64
@@ -97,7 +97,7 @@ struct ObjectReference: Equatable {
     }
 }
 
-struct EarlierClaim: Equatable {
+struct EarlierClaim: Hashable {
     var claim: ClaimNumber
     var lastVersion: ManifestVersion
 }

@@ -49,24 +49,27 @@ struct BatchHeader: Equatable {
     static func read(
         _ bytes: Bytes, at offset: Int, position: LogPosition, limit: UInt64
     ) throws(MalformedBytes) -> (header: BatchHeader, crc: UInt32) {
-        var reader = ByteReader(bytes, in: offset..<offset + size)
-        func refuse(_ what: String) -> MalformedBytes { MalformedBytes(offset: reader.offset, expected: what) }
-        guard try reader.integer(UInt32.self, "a batch's magic") == magic else { throw refuse("a batch's magic") }
-        let crc = try reader.integer(UInt32.self, "the batch's CRC-32C")
-        let length = try reader.integer(UInt32.self, "the length of the records")
-        let segment = try reader.integer(UInt32.self, "the log segment's number")
-        let first = try reader.integer(UInt64.self, "the first sequence number")
-        let syncedSegment = try reader.integer(UInt32.self, "the synced log segment")
-        let syncedOffset = try reader.integer(UInt64.self, "the synced offset")
-        let count = try reader.integer(UInt32.self, "the number of records")
-        let header = BatchHeader(
-            length: length, logSegment: LogSegmentNumber(UInt64(segment)), firstSequence: SequenceNumber(first),
-            synced: LogPosition(LogSegmentNumber(UInt64(syncedSegment)), syncedOffset), count: count)
+        func refuse(_ what: String) -> MalformedBytes { MalformedBytes(offset: offset, expected: what) }
+        guard offset >= 0, bytes.count - offset >= size else { throw refuse("a batch's header") }
+        let (isOurs, crc, header) = bytes.withUnsafeBytes { buffer in  // all of it lies within: checked above
+            let segment = LogSegmentNumber(UInt64(buffer.integer(at: offset + 12, as: UInt32.self)))
+            let syncedSegment = LogSegmentNumber(UInt64(buffer.integer(at: offset + 24, as: UInt32.self)))
+            let header = BatchHeader(
+                length: buffer.integer(at: offset + 8, as: UInt32.self), logSegment: segment,
+                firstSequence: SequenceNumber(buffer.integer(at: offset + 16, as: UInt64.self)),
+                synced: LogPosition(syncedSegment, buffer.integer(at: offset + 28, as: UInt64.self)),
+                count: buffer.integer(at: offset + 36, as: UInt32.self))
+            let isOurs = buffer.integer(at: offset, as: UInt32.self) == magic
+            return (isOurs, buffer.integer(at: offset + 4, as: UInt32.self), header)
+        }
+        guard isOurs else { throw refuse("a batch's magic") }
         guard header.logSegment == position.segment else { throw refuse("log segment \(position.segment)") }
         guard header.batchSize <= limit else { throw refuse("a length of at most \(limit)") }
         guard header.synced <= position else { throw refuse("a synced position up to \(position)") }
-        guard UInt64(count) * UInt64(RecordEncoding.smallest) <= UInt64(length), (count == 0) == (length == 0) else {
-            throw refuse("a number of records that fits \(length) bytes")
+        guard UInt64(header.count) * UInt64(RecordEncoding.smallest) <= UInt64(header.length),
+            (header.count == 0) == (header.length == 0)
+        else {
+            throw refuse("a number of records that fits \(header.length) bytes")
         }
         return (header, crc)
     }

@@ -101,13 +101,16 @@ public struct LogInspection: Sendable {
             let sequences = segment.sequences.map { "\($0.lowerBound) … \($0.upperBound)" } ?? "none"
             lines.append(
                 "\(segment.path): \(segment.usedBytes) of \(segment.fileBytes) bytes, \(segment.batches) batches, "
-                    + "\(segment.seals) seals, \(segment.records) records, sequence numbers \(sequences), \(segment.state)")
+                    + "\(segment.seals) seals, \(segment.records) records, sequence numbers \(sequences), \(segment.state)"
+            )
             for (table, counts) in segment.tables.sorted(by: { $0.key < $1.key }) {
                 lines.append("  table \(table): \(counts.entries) entries, \(counts.bytes) bytes")
             }
             if segment.strayBatches > 0 { lines.append("  \(segment.strayBatches) sound batches after the bad place") }
         }
-        if tornBytes > 0 { lines.append("torn: \(tornBytes) bytes were never acknowledged; opening moves them to quarantine") }
+        if tornBytes > 0 {
+            lines.append("torn: \(tornBytes) bytes were never acknowledged; opening moves them to quarantine")
+        }
         for name in foreignNames { lines.append("not ours: \(name)") }
         if let damage { lines.append(damage) }
         return lines

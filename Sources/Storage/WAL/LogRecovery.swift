@@ -88,7 +88,9 @@ struct LogRecovery {
 
     func run() throws -> Outcome {
         if !readOnly { try directory.fileSystem.createDirectory(directory.path) }
-        let contents = try directory.contents()
+        // Reading does not make what is not there; an absent log is an empty one.
+        let isThere = try directory.fileSystem.status(of: directory.path) != nil
+        let contents = isThere ? try directory.contents() : LogDirectory.Contents()
         let found = try examine(contents.segments)
         var outcome = Outcome()
         outcome.report.foreignNames = contents.foreign
@@ -182,7 +184,8 @@ struct LogRecovery {
         case .empty, .bad: break  // judged with the rest
         case .newerVersion(let version):
             throw WALError.foreign(
-                "\(path) has format version \(version); this Varve reads version \(LogSegmentHeader.version): use a newer one")
+                "\(path) has format version \(version); this Varve reads version \(LogSegmentHeader.version): use a newer one"
+            )
         case .valid(let header):
             guard header.number == number else {
                 throw WALError.foreign("\(path) is log segment \(header.number) under another's name; move it away")

@@ -67,7 +67,9 @@ struct LogSegmentHeader: Equatable {
             let length = try reader.integer(UInt32.self, "the length of the region's name")
             guard (1...UInt32(regionLimit)).contains(length) else { return .bad("a region's name of \(length) bytes") }
             let name = try reader.take(Int(length), "the region's name")
-            guard let region = String(validating: name, as: UTF8.self) else { return .bad("a region's name not in UTF-8") }
+            guard let region = String(validating: name, as: UTF8.self) else {
+                return .bad("a region's name not in UTF-8")
+            }
             return .valid(LogSegmentHeader(number: LogSegmentNumber(UInt64(number)), region: region))
         } catch {
             return .bad("\(error)")

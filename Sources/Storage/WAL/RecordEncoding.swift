@@ -43,54 +43,68 @@ enum RecordEncoding {
         var entries: [(table: UInt16, payload: Range<Int>)]
     }
 
-    /// The next record's frame; everything is checked against `reader`'s end.
-    static func readFrame(_ reader: inout ByteReader) throws(MalformedBytes) -> Frame {
-        let start = reader.offset
-        let length = try reader.integer(UInt32.self, "a record's length")
-        guard length >= smallest - 4, UInt64(length) <= UInt64(reader.remaining) else {
-            throw MalformedBytes(offset: start, expected: "a record of at most \(reader.remaining) bytes")
-        }
-        let end = reader.offset + Int(length)
-        let count = try reader.integer(UInt32.self, "the number of entries")
-        let sequence = try reader.integer(UInt64.self, "a sequence number")
-        guard UInt64(count) * UInt64(entryHeader) <= UInt64(end - reader.offset) else {
-            throw MalformedBytes(offset: start, expected: "a number of entries that fits \(length) bytes")
-        }
-        var entries: [(table: UInt16, payload: Range<Int>)] = []
-        entries.reserveCapacity(Int(count))
-        for _ in 0..<count {
-            let table = try reader.integer(UInt16.self, "a table's number")
-            guard try reader.integer(UInt16.self, "two zero bytes") == 0 else {
-                throw MalformedBytes(offset: reader.offset, expected: "two zero bytes")
-            }
-            let payload = try reader.integer(UInt32.self, "a payload's length")
-            guard reader.offset <= end, UInt64(payload) <= UInt64(end - reader.offset) else {
-                throw MalformedBytes(offset: reader.offset, expected: "a payload within its record")
-            }
-            let from = reader.offset
-            _ = try reader.take(Int(payload), "a payload")
-            entries.append((table, from..<reader.offset))
-        }
-        guard reader.offset == end else { throw MalformedBytes(offset: reader.offset, expected: "the record's end") }
-        return Frame(sequence: SequenceNumber(sequence), bytes: start..<end, entries: entries)
-    }
-
     /// All frames of a batch, in order, each checked before `body` sees it.
     /// - Parameter offset: where the batch's header starts in `bytes`.
     static func forEachFrame(
         of header: BatchHeader, at offset: Int, in bytes: Bytes, _ body: (Frame) -> Void
     ) throws(MalformedBytes) {
         let start = offset + BatchHeader.size
-        var reader = ByteReader(bytes, in: start..<start + Int(header.length))
-        var previous: SequenceNumber?
-        for _ in 0..<header.count {
-            let frame = try readFrame(&reader)
-            guard previous.map({ $0 < frame.sequence }) ?? (frame.sequence == header.firstSequence) else {
-                throw MalformedBytes(offset: frame.bytes.lowerBound, expected: "sequence numbers that rise")
+        let end = start + Int(header.length)
+        precondition(offset >= 0 && end <= bytes.count)  // the caller loaded the whole batch
+        let problem: MalformedBytes? = bytes.withUnsafeBytes { buffer in
+            var at = start
+            var previous: SequenceNumber?
+            for _ in 0..<header.count {
+                switch frame(in: buffer, at: at, end: end) {
+                case .failure(let problem): return problem
+                case .success(let frame):
+                    guard previous.map({ $0 < frame.sequence }) ?? (frame.sequence == header.firstSequence) else {
+                        return MalformedBytes(offset: at, expected: "sequence numbers that rise")
+                    }
+                    previous = frame.sequence
+                    at = frame.bytes.upperBound
+                    body(frame)
+                }
             }
-            previous = frame.sequence
-            body(frame)
+            return at == end ? nil : MalformedBytes(offset: at, expected: "the batch's end")
         }
-        guard reader.isAtEnd else { throw MalformedBytes(offset: reader.offset, expected: "the batch's end") }
+        if let problem { throw problem }
+    }
+
+    /// The record at `at`. Every length is checked against what is left before anything behind it is read.
+    private static func frame(
+        in buffer: UnsafeRawBufferPointer, at: Int, end: Int
+    ) -> Result<Frame, MalformedBytes> {
+        func refuse(_ offset: Int, _ what: String) -> Result<Frame, MalformedBytes> {
+            .failure(MalformedBytes(offset: offset, expected: what))
+        }
+        guard end - at >= smallest else { return refuse(at, "a record, \(end - at) bytes left") }
+        let length = Int(buffer.integer(at: at, as: UInt32.self))
+        guard length >= smallest - 4, length <= end - at - 4 else {
+            return refuse(at, "a record of at most \(end - at - 4) bytes")
+        }
+        let recordEnd = at + 4 + length
+        let count = Int(buffer.integer(at: at + 4, as: UInt32.self))
+        let sequence = buffer.integer(at: at + 8, as: UInt64.self)
+        var place = at + smallest
+        guard count <= (recordEnd - place) / entryHeader else {
+            return refuse(at, "a number of entries that fits \(length) bytes")
+        }
+        var entries: [(table: UInt16, payload: Range<Int>)] = []
+        entries.reserveCapacity(count)
+        for _ in 0..<count {
+            guard recordEnd - place >= entryHeader else { return refuse(place, "an entry within its record") }
+            let table = buffer.integer(at: place, as: UInt16.self)
+            guard buffer.integer(at: place + 2, as: UInt16.self) == 0 else {
+                return refuse(place + 2, "two zero bytes")
+            }
+            let payload = Int(buffer.integer(at: place + 4, as: UInt32.self))
+            place += entryHeader
+            guard payload <= recordEnd - place else { return refuse(place, "a payload within its record") }
+            entries.append((table, place..<place + payload))
+            place += payload
+        }
+        guard place == recordEnd else { return refuse(place, "the record's end") }
+        return .success(Frame(sequence: SequenceNumber(sequence), bytes: at..<recordEnd, entries: entries))
     }
 }

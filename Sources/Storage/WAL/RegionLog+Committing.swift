@@ -88,7 +88,7 @@ extension RegionLog {
         let appender = committer.appender
         let ready = state.withLock { state -> [Waiter] in
             state.counts.syncs += syncs && hadUnsynced ? 1 : 0
-            state.isUnsynced = appender.hasUnsynced
+            state.note(appender)
             guard let last = written.last, let active = state.segments.indices.last else { return [] }
             state.isUnsealed = true
             state.counts.commits += 1
@@ -109,21 +109,22 @@ extension RegionLog {
     private func syncActive(_ committer: Committer) throws {
         guard committer.appender.hasUnsynced else { return }
         try committer.appender.sync()
+        let appender = committer.appender
         state.withLock { state in
             state.counts.syncs += 1
-            state.isUnsynced = false
+            state.note(appender)
         }
     }
 
     private func seal(_ committer: Committer) throws {
         guard state.withLock({ $0.isUnsealed }) else { return }
         try committer.appender.seal()
-        let end = committer.appender.offset
+        let appender = committer.appender
         state.withLock { state in
             state.counts.syncs += 1
-            state.isUnsynced = false
             state.isUnsealed = false
-            if let active = state.segments.indices.last { state.segments[active].end = end }
+            state.note(appender)
+            if let active = state.segments.indices.last { state.segments[active].end = appender.offset }
         }
     }
 
@@ -198,5 +199,14 @@ extension RegionLog {
         state.withLock {
             $0.segments.append(LogSegmentInfo(number: next.number, end: UInt64(LogSegmentHeader.size)))
         }
+    }
+}
+
+extension RegionLog.State {
+    /// Takes over what the appender knows to be synced.
+    mutating func note(_ appender: SegmentAppender) {
+        isUnsynced = appender.hasUnsynced
+        let hasBatches = appender.offset > UInt64(LogSegmentHeader.size)
+        if !appender.hasUnsynced, hasBatches { anchor = appender.active.number }
     }
 }

@@ -37,7 +37,8 @@ extension RegionLog {
     }
 
     /// Removes log segments wholly up to `sequence`, oldest first, each gone for good before the next, so that a crash
-    /// leaves no gap. Stops at one that is being read: the next call gets it.
+    /// leaves no gap. Stops at one that is being read: the next call gets it. The youngest one with a synced batch stays:
+    /// it knows the last sequence number.
     /// - Throws: `WALError.io` when a file would not go: nothing is lost, the next call tries again.
     public func release(upTo sequence: SequenceNumber) async throws(WALError) {
         let candidates = try state.withLock { (state) throws(WALError) -> [LogSegmentNumber] in
@@ -46,8 +47,9 @@ extension RegionLog {
             case .open, .poisoned: break  // a way out of a full disk: stays open
             }
             var candidates: [LogSegmentNumber] = []
-            for segment in state.segments.dropLast() {
-                guard segment.last.map({ $0 <= sequence }) ?? true, state.pins[segment.number] == nil,
+            for segment in state.segments {
+                guard segment.number < state.anchor, segment.last.map({ $0 <= sequence }) ?? true,
+                    state.pins[segment.number] == nil,
                     !state.removing.contains(segment.number)
                 else { break }
                 candidates.append(segment.number)

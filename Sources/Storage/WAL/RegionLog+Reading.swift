@@ -106,7 +106,9 @@ struct SegmentReader: Sendable {
                     records.append(
                         LogRecord(
                             sequence: frame.sequence,
-                            entries: frame.entries.map { LogEntry(table: $0.table, payload: Bytes(window.bytes[$0.payload])) }))
+                            entries: frame.entries.map {
+                                LogEntry(table: $0.table, payload: Bytes(window.bytes[$0.payload]))
+                            }))
                     size += frame.bytes.count
                 }
             }

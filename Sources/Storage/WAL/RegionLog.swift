@@ -32,6 +32,9 @@ public final class RegionLog: WriteAheadLog {
         var pins: [LogSegmentNumber: Int] = [:]
         /// Log segments that a release is removing.
         var removing: Set<LogSegmentNumber> = []
+        /// The youngest log segment with a synced batch: it knows the last sequence number after any crash, so that the
+        /// ones before it may go.
+        var anchor: LogSegmentNumber
         /// Something was written that no sync covers; that no later batch knows synced.
         var isUnsynced = false
         var isUnsealed = false
@@ -94,8 +97,11 @@ public final class RegionLog: WriteAheadLog {
         committer = found.appender.map { Committer($0, durability: options.durability) }
         var commit = GroupCommit<Waiter>(last: found.last, recordBytesLimit: options.recordBytesLimit)
         if let refusal = found.report.refusal { _ = commit.fail(refusal) }
+        let anchor = found.segments.last { $0.end > UInt64(LogSegmentHeader.size) }?.number ?? .zero
         state = Mutex(
-            State(commit: commit, segments: found.segments, spare: found.spare.map { .ready($0) } ?? .none))
+            State(
+                commit: commit, segments: found.segments, spare: found.spare.map { .ready($0) } ?? .none,
+                anchor: anchor))
     }
 
     deinit {

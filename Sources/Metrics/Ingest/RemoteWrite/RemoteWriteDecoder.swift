@@ -76,7 +76,8 @@ public struct RemoteWriteDecoder: Sendable {
             }
         } catch {
             throw IngestError(
-                .refused, "the body is not a prometheus.WriteRequest: at byte \(error.offset): expected \(error.expected)")
+                .refused,
+                "the body is not a prometheus.WriteRequest: at byte \(error.offset): expected \(error.expected)")
         }
     }
 

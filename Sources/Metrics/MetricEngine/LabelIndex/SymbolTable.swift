@@ -28,7 +28,9 @@ struct SymbolTable: Sendable {
     }
 
     @inline(__always)
-    func has(_ code: UInt32, _ text: UnsafeRawBufferPointer) -> Bool { SymbolText.has(code, text, ends.view, bytes.view) }
+    func has(_ code: UInt32, _ text: UnsafeRawBufferPointer) -> Bool {
+        SymbolText.has(code, text, ends.view, bytes.view)
+    }
 
     /// The code of `text`, new if need be.
     mutating func intern(_ text: UnsafeRawBufferPointer) -> UInt32 {

@@ -56,7 +56,9 @@ final class SeriesRegistry: Sendable {
             gathered.reserveCapacity(columns.count)
             for ordinal in columns.series { gathered.append(ids[Int(ordinal)]) }
             if isOneSegment {
-                guard state.makeAlive(columns.series[...], in: segment(of: first), length: segmentLength) else { return nil }
+                guard state.makeAlive(columns.series[...], in: segment(of: first), length: segmentLength) else {
+                    return nil
+                }
                 return gathered
             }
             var at = 0

@@ -10,7 +10,7 @@ public enum DurationText {
     public static func milliseconds(_ text: String) -> Result<Int64, InvalidDuration> {
         let bytes = Array(text.utf8)
         func malformed() -> InvalidDuration {
-            InvalidDuration(reason: "not a valid duration string: \(QuotedText.quoted(String(text.prefix(256))))")
+            InvalidDuration(reason: "not a valid duration string: \(QuotedText.echoed(text))")
         }
         guard !bytes.isEmpty else { return .failure(InvalidDuration(reason: "empty duration string")) }
         if bytes == [UInt8(ascii: "0")] { return .success(0) }
@@ -33,10 +33,10 @@ public enum DurationText {
             let name = String(decoding: bytes[unitStart..<i], as: UTF8.self)
             guard let unit = units.firstIndex(where: { $0.name == name }) else {
                 guard !name.isEmpty else { return .failure(malformed()) }
-                let echo = QuotedText.quoted(String(name.prefix(64)))
+                let echo = QuotedText.echoed(String(name.prefix(64)))
                 return .failure(
                     InvalidDuration(
-                        reason: "unknown unit \(echo) in duration \(QuotedText.quoted(String(text.prefix(256))))"))
+                        reason: "unknown unit \(echo) in duration \(QuotedText.echoed(text))"))
             }
             guard unit >= nextUnit else { return .failure(malformed()) }
             nextUnit = unit + 1

@@ -177,10 +177,10 @@ extension ExpressionReader {
     private mutating func call(_ name: Token, _ arguments: [Parsed]) throws(Lexer.Failure) -> Parsed {
         let text = name.kind == .identifier ? text(name) : lexer.lowercased(name)
         guard let signature = FunctionSignature.table[text] else {
-            throw Lexer.Failure(name.start, "unknown function with name \(QuotedText.quoted(text))")
+            throw Lexer.Failure(name.start, "unknown function with name \(QuotedText.echoed(text))")
         }
         if signature.isExperimental && !options.enableExperimentalFunctions {
-            throw Lexer.Failure(name.start, "function \(QuotedText.quoted(text)) is not enabled")
+            throw Lexer.Failure(name.start, "function \(QuotedText.echoed(text)) is not enabled")
         }
         checkArguments(arguments, signature, name.start)
         let call = FunctionCall(
@@ -189,7 +189,7 @@ extension ExpressionReader {
     }
 
     private mutating func checkArguments(_ arguments: [Parsed], _ signature: FunctionSignature, _ start: Int) {
-        let name = QuotedText.quoted(signature.name)
+        let name = QuotedText.echoed(signature.name)
         let count = arguments.count
         if signature.minimumArguments == signature.maximumArguments {
             if count != signature.minimumArguments {

@@ -120,7 +120,7 @@ extension ExpressionReader {
             }
         }
         guard let value = lexer.number(token) else {
-            let echo = QuotedText.quoted(String(text(token).prefix(256)))
+            let echo = QuotedText.echoed(text(token))
             throw Lexer.Failure(token.start, "error parsing number: \(echo) is out of form or range")
         }
         return value
@@ -145,7 +145,7 @@ extension ExpressionReader {
             return try node(.number(isNegation ? -value : value, range), .scalar, height: 0)
         }
         if operand.type != .scalar && operand.type != .vector {
-            let found = QuotedText.quoted(operand.type.rawValue)
+            let found = QuotedText.echoed(operand.type.rawValue)
             typeError(
                 offset, "unary expression only allowed on expressions of type scalar or instant vector, got \(found)")
         }
@@ -183,11 +183,16 @@ extension ExpressionReader {
             typeError(at, "comparisons between scalars must use BOOL modifier")
         }
         if operation.isTrim && left.type == .scalar && right.type == .scalar {
-            typeError(at, "operator \(QuotedText.quoted(operation.rawValue)) not allowed for scalar operations")
+            typeError(at, "operator \(QuotedText.echoed(operation.rawValue)) not allowed for scalar operations")
         }
-        if matching.isOn {
-            for label in matching.labels where matching.include.contains(where: { $0.hasSameBytes(as: label) }) {
-                typeError(at, "label \(QuotedText.quoted(label)) must not occur in ON and GROUP clause at once")
+        if matching.isOn && !matching.include.isEmpty {
+            let included = Set(matching.include)
+            // Canonically equal names of different bytes are two labels, hence the second look.
+            for label in matching.labels where included.contains(label) {
+                guard let same = included.firstIndex(of: label), included[same].hasSameBytes(as: label) else {
+                    continue
+                }
+                typeError(at, "label \(QuotedText.echoed(label)) must not occur in ON and GROUP clause at once")
             }
         }
         for side in [left, right] where side.type != .scalar && side.type != .vector {
@@ -206,12 +211,12 @@ extension ExpressionReader {
         } else if operation.isSetOperator {
             if matching.cardinality != .manyToMany {
                 typeError(
-                    range.start, "no grouping allowed for \(QuotedText.quoted(operation.rawValue)) operation")
+                    range.start, "no grouping allowed for \(QuotedText.echoed(operation.rawValue)) operation")
             }
             if hasFill { typeError(range.start, "filling in missing series not allowed for set operators") }
         }
         if operation.isSetOperator && (left.type == .scalar || right.type == .scalar) {
-            let name = QuotedText.quoted(operation.rawValue)
+            let name = QuotedText.echoed(operation.rawValue)
             typeError(range.start, "set operator \(name) not allowed in binary scalar expression")
         }
     }

@@ -20,7 +20,7 @@ extension ExpressionReader {
         }
         if let metricName {
             for matcher in matchers where matcher.name == Labels.metricNameLabel {
-                let (first, second) = (QuotedText.quoted(metricName), QuotedText.quoted(matcher.value))
+                let (first, second) = (QuotedText.echoed(metricName), QuotedText.echoed(matcher.value))
                 typeError(start, "metric name must not be set twice: \(first) or \(second)")
             }
             matchers.append(LabelMatcher(Labels.metricNameLabel, equals: metricName))
@@ -54,6 +54,15 @@ extension ExpressionReader {
         try advance()
         guard current.kind == .string else { throw unexpected(in: context, expected: "string") }
         let value = try unquoted(current)
+        if operation == .matches || operation == .notMatches {
+            regexCost += LabelRegex.estimatedCost(of: value)
+            guard regexCost <= LabelRegex.maximumCost else {
+                throw Lexer.Failure(
+                    nameToken.start,
+                    "the query's regular expressions are too costly to compile together; use fewer or smaller repetitions"
+                )
+            }
+        }
         let built: LabelMatcher
         do {
             built = try LabelMatcher(name, operation, value)

@@ -5,7 +5,7 @@ extension Lexer {
         if scanNumber() { return Token(kind: .number, start: start, end: position) }
         if scanRestOfDuration() { return Token(kind: .duration, start: start, end: position) }
         let found = String(decoding: bytes[start..<min(position, start + 256)], as: UTF8.self)
-        throw Failure(start, "bad number or duration syntax: \(QuotedText.quoted(found))")
+        throw Failure(start, "bad number or duration syntax: \(QuotedText.echoed(found))")
     }
 
     private mutating func accept(_ matches: (UInt8) -> Bool) -> Bool {

@@ -56,6 +56,8 @@ struct ExpressionReader {
     private var durationDepth = 0
     /// End of the last token that can close an expression.
     var lastClosing = 0
+    /// `LabelRegex.estimatedCost` of the matchers so far.
+    var regexCost = 0
     /// Type errors in the order found; reported when the syntax is sound.
     var typeErrors: [Lexer.Failure] = []
 

@@ -9,6 +9,12 @@ enum QuotedText {
         return out
     }
 
+    /// A stranger's text in a message: at most 256 characters.
+    static func echoed(_ text: String) -> String {
+        guard text.utf8.count > 256 else { return quoted(text) }
+        return quoted(String(String.UnicodeScalarView(text.unicodeScalars.prefix(256)))) + "..."
+    }
+
     /// At most ten characters, as Prometheus echoes tokens.
     static func quotedShort(_ text: String) -> String {
         guard text.utf8.count > 10 else { return quoted(text) }

@@ -96,8 +96,8 @@ enum TokenKind: UInt8 {
     func described(_ text: String) -> String {
         switch self {
         case .endOfInput: "end of input"
-        case .identifier: "identifier \(QuotedText.quoted(text))"
-        case .metricIdentifier: "metric identifier \(QuotedText.quoted(text))"
+        case .identifier: "identifier \(QuotedText.echoed(text))"
+        case .metricIdentifier: "metric identifier \(QuotedText.echoed(text))"
         case .number: "number \(QuotedText.quotedShort(text))"
         case .duration: "duration \(QuotedText.quotedShort(text))"
         case .string: "string \(QuotedText.quotedShort(text))"

@@ -1,9 +1,8 @@
-import ManifestLog
 import MetricEngine
 import ObjectStorage
 public import Platform
-public import StorageEngine
-public import WAL
+import StorageEngine
+import WAL
 
 /// What a check of everything at rest found.
 public struct VerifyReport: Sendable {
@@ -38,34 +37,10 @@ extension Database {
             report.unnamed = check.unnamed
         } catch { report.problems.append(error.text) }
         do throws(WALError) {
-            if let damage = try await inspectLog(at: path, environment: environment).damage {
+            if let damage = try await readLog(directory, environment).damage {
                 report.problems.append(damage)
             }
         } catch { report.problems.append(error.description) }
         return report
-    }
-
-    /// The log's files, read without changing anything.
-    public static func inspectLog(
-        at path: String, environment: Environment = .live
-    ) async throws(WALError) -> LogInspection {
-        try await LogInspection.read(
-            directory: DataDirectory(path).log + "/main", options: WALOptions(), environment: environment)
-    }
-
-    /// Throws `VarveError` unless there is a database in the directory.
-    public static func checkDirectory(_ path: String, environment: Environment = .live) async throws {
-        try await environment.blocking.run { try DataDirectory(path).checkExisting(in: environment.fileSystem) }
-    }
-
-    /// Keys of the live objects, as the newest manifest has them.
-    public static func liveObjects(at path: String, environment: Environment = .live) async throws -> [LiveObject] {
-        let directory = DataDirectory(path)
-        try await environment.blocking.run { try directory.checkExisting(in: environment.fileSystem) }
-        let store = DirectoryStore(root: directory.objects, environment: environment)
-        do throws(StorageError) {
-            return try await ObjectCheck.liveObjects(
-                store: store, tables: MetricStore.tables(layouts: .standard), region: "main")
-        } catch { throw VarveError(error) }
     }
 }
