@@ -1,6 +1,7 @@
 import Columnar
 import MetricModel
 import Platform
+import Simulation
 import StorageEngine
 import Synchronization
 import Testing
@@ -182,5 +183,25 @@ import Testing
             for (found, entry) in zip(ordinals, entries) { #expect(found == entry.1 || found == SeriesOrdinal.unknown) }
             #expect(ordinals.last == entries.last?.1)
         }
+    }
+}
+
+/// What a failing store does to registration.
+@Suite struct RegistrationFaultTests {
+    @Test func aReservationThatFailsRegistersNothingAndARepeatSucceeds() async throws {
+        let world = TestWorld(seed: 1)
+        let faulty = FaultyStore(world.objects)
+        let store = try await MetricStore.open(
+            world.options, store: faulty, layouts: world.layouts, environment: world.environment)
+        faulty.fail(.put, under: "regions", times: nil, .beforeSuccess)
+        let labels = Labels([("__name__", "up")])
+        await #expect(throws: AppendError.self) { try await store.write([(labels, TestWorld.noon, 1)]) }
+        #expect(store.statistics.series == 0)
+        faulty.heal()
+        // The manifest may have stopped for doubt; then a new opening goes on, with numbers of its own.
+        do {
+            try await store.write([(labels, TestWorld.noon, 1)])
+            #expect(try await store.everything().map(\.values) == [[1]])
+        } catch let error as AppendError { #expect(error.kind == .retryLater) }
     }
 }
