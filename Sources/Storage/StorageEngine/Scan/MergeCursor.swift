@@ -20,17 +20,22 @@ final class MergeCursor: BatchCursor {
     private var sources: [Source] = []
     private var isStarted = false
     private var output: RecordBatchBuilder
+    private var dropped = 0
+    /// The same for keys of two integers, which most rows have.
+    private let twoIntegers: TwoIntegerMerge?
     /// Rows that were dropped because a newer one has the same key.
-    private(set) var duplicates = 0
+    var duplicates: Int { twoIntegers?.duplicates ?? dropped }
 
     init(_ cursors: [any BatchCursor], schema: Schema, mode: UpdateMode) {
         self.schema = schema
         self.mode = mode
+        twoIntegers = TwoIntegerMerge(cursors, schema: schema, mode: mode)
         waiting = cursors
         output = RecordBatchBuilder(schema)
     }
 
     func next() async throws -> RecordBatch? {
+        if let twoIntegers { return try await twoIntegers.next() }
         if !isStarted {
             isStarted = true
             for cursor in waiting {
@@ -77,7 +82,9 @@ final class MergeCursor: BatchCursor {
     }
 
     /// Rows of one source may repeat a key only in append mode or inside a mem chunk; `append` drops them.
-    private func duplicatesCannotHide(in i: Int) -> Bool { mode == .append || !(sources[i].cursor is SingleBatchCursor) }
+    private func duplicatesCannotHide(in i: Int) -> Bool {
+        mode == .append || !(sources[i].cursor is SingleBatchCursor)
+    }
 
     private func compare(_ i: Int, _ j: Int) -> Int {
         sources[i].keys.compare(sources[i].row, with: sources[j].keys, sources[j].row)
@@ -117,7 +124,7 @@ final class MergeCursor: BatchCursor {
                 if mode == .append {
                     output.append(sources[i].batch, sources[i].row..<sources[i].row + 1)
                 } else {
-                    if winner != nil { duplicates += 1 }
+                    if winner != nil { dropped += 1 }
                     winner = (sources[i].batch, sources[i].row)
                 }
                 sources[i].row += 1
@@ -144,7 +151,7 @@ final class MergeCursor: BatchCursor {
         let repeated = source.keys.rowsEqualToNext(in: rows)
         for row in repeated {
             output.append(source.batch, start..<row)
-            duplicates += 1
+            dropped += 1
             start = row + 1
         }
         output.append(source.batch, start..<rows.upperBound)
