@@ -75,7 +75,8 @@ import Testing
             for i in 0..<100 {
                 let value = i % 3 == 0 ? 0 : Double(i) + 0.5
                 body.series(
-                    [("__name__", "up"), ("instance", "host-\(i)")], [(1_709_380_533_560 + Int64(round) * 15_000, value)])
+                    [("__name__", "up"), ("instance", "host-\(i)")],
+                    [(1_709_380_533_560 + Int64(round) * 15_000, value)])
             }
             _ = try await receiver.receive(body.writer.bytes)
         }
@@ -150,7 +151,8 @@ import Testing
     }
 
     @Test func aBodyThatDeclaresGigabytesIsRefusedUnread() async throws {
-        let digits = Array("97eab4890a170a085f5f6e616d655f5f120b746573745f6d6574726963121009000000000000f03f10d48fc9b2a333".utf8)
+        let digits = Array(
+            "97eab4890a170a085f5f6e616d655f5f120b746573745f6d6574726963121009000000000000f03f10d48fc9b2a333".utf8)
         let body = stride(from: 0, to: digits.count, by: 2).compactMap { i in
             UInt8(String(decoding: digits[i..<i + 2], as: UTF8.self), radix: 16)
         }

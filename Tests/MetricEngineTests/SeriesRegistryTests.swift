@@ -1,6 +1,7 @@
 import Columnar
 import MetricModel
 import Platform
+import Simulation
 import StorageEngine
 import Synchronization
 import Testing
@@ -105,7 +106,9 @@ import Testing
     @Test func oneLabelSetUnderTwoIdsIsOneRun() async throws {
         let world = TestWorld(seed: 5)
         var store = try await world.open()
-        try await store.write([(up("a"), TestWorld.noon, 1), (up("a"), TestWorld.noon + 1, 1), (up("b"), TestWorld.noon, 7)])
+        try await store.write([
+            (up("a"), TestWorld.noon, 1), (up("a"), TestWorld.noon + 1, 1), (up("b"), TestWorld.noon, 7),
+        ])
         try await store.flush()
         // The series of an old segment is not known after months: it gets a new id.
         world.clock.set(TestWorld.noon + 40 * TestWorld.day)
@@ -116,7 +119,8 @@ import Testing
         for _ in 0..<2 {
             let runs = try await store.everything()
             #expect(runs.map(\.labels) == [up("a"), up("b")])
-            #expect(runs.first?.timestamps == [TestWorld.noon, TestWorld.noon + 1, TestWorld.noon + 40 * TestWorld.day])
+            #expect(
+                runs.first?.timestamps == [TestWorld.noon, TestWorld.noon + 1, TestWorld.noon + 40 * TestWorld.day])
             #expect(runs.first?.values == [1, 2, 3])
             try await store.flush()
         }
@@ -169,7 +173,9 @@ import Testing
         var random = SeededGenerator(seed: 8)
         for round in 0..<20 {
             var entries: [(Hash128, UInt32)] = []
-            for i in 0..<300 { entries.append((Hash128(low: random.next(), high: random.next()), UInt32(round * 300 + i))) }
+            for i in 0..<300 {
+                entries.append((Hash128(low: random.next(), high: random.next()), UInt32(round * 300 + i)))
+            }
             cache.insert(entries)
             #expect(cache.count <= 1_000)
             var ordinals = [UInt32](repeating: SeriesOrdinal.unknown, count: 300)
@@ -177,5 +183,25 @@ import Testing
             for (found, entry) in zip(ordinals, entries) { #expect(found == entry.1 || found == SeriesOrdinal.unknown) }
             #expect(ordinals.last == entries.last?.1)
         }
+    }
+}
+
+/// What a failing store does to registration.
+@Suite struct RegistrationFaultTests {
+    @Test func aReservationThatFailsRegistersNothingAndARepeatSucceeds() async throws {
+        let world = TestWorld(seed: 1)
+        let faulty = FaultyStore(world.objects)
+        let store = try await MetricStore.open(
+            world.options, store: faulty, layouts: world.layouts, environment: world.environment)
+        faulty.fail(.put, under: "regions", times: nil, .beforeSuccess)
+        let labels = Labels([("__name__", "up")])
+        await #expect(throws: AppendError.self) { try await store.write([(labels, TestWorld.noon, 1)]) }
+        #expect(store.statistics.series == 0)
+        faulty.heal()
+        // The manifest may have stopped for doubt; then a new opening goes on, with numbers of its own.
+        do {
+            try await store.write([(labels, TestWorld.noon, 1)])
+            #expect(try await store.everything().map(\.values) == [[1]])
+        } catch let error as AppendError { #expect(error.kind == .retryLater) }
     }
 }

@@ -16,7 +16,8 @@ final class TestClock: TimeSource {
     func set(_ now: Int64) { time.withLock { $0 = now } }
     func now() -> Int64 { time.withLock { $0 } }
     func monotonic() -> UInt64 { UInt64(max(now(), 0)) * 1_000_000 }
-    func sleep(for duration: Duration) async throws { try await Task.sleep(for: .seconds(3_600)) }
+    /// Any wait is short: retries go on, and nobody spins.
+    func sleep(for duration: Duration) async throws { try await Task.sleep(for: min(duration, .milliseconds(5))) }
 }
 
 /// One store, one disk, one clock: what stays when a metric store is closed, killed or loses power.

@@ -150,3 +150,34 @@ public enum LabelEncoding {
         return Labels(sorted: labels)
     }
 }
+
+/// A walk over canonical label bytes that are trusted to be well-formed: made here, or validated at the door.
+@frozen public struct LabelCursor {
+    @usableFromInline let base: UnsafeRawBufferPointer
+    @usableFromInline var at = 0
+
+    /// - Parameter labels: must outlive the cursor.
+    @inlinable public init(_ labels: UnsafeRawBufferPointer) { base = labels }
+
+    /// Name and value of the next label, as ranges of the bytes; nil at the end.
+    @inlinable public mutating func next() -> (name: Range<Int>, value: Range<Int>)? {
+        guard at < base.count else { return nil }
+        return (text(), text())
+    }
+
+    @inlinable mutating func text() -> Range<Int> {
+        var length = 0
+        var shift = 0
+        while true {
+            precondition(at < base.count && shift < 35, "label bytes that are not canonical")
+            let byte = base[at]
+            at += 1
+            length |= Int(byte & 0x7f) << shift
+            if byte < 0x80 { break }
+            shift += 7
+        }
+        precondition(length <= base.count - at, "label bytes that are not canonical")
+        defer { at += length }
+        return at..<at + length
+    }
+}

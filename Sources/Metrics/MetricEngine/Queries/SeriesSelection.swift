@@ -123,8 +123,8 @@ extension MetricStore {
         let registered = selection.view.index.count
         found.visit { ordinal in
             let labels = older.index.canonicalLabels(of: ordinal)
-            let known = registry.state.withLock {
-                $0.index.find(metric: older.index.metric(of: ordinal), labels: labels[...])
+            let known = labels.withUnsafeBytes { labels in
+                registry.state.withLock { $0.index.find(metric: older.index.metric(of: ordinal), labels: labels) }
             }
             let group: UInt32
             let next = UInt32(selection.groups.count)
