@@ -8,7 +8,10 @@ import Testing
 
 /// Bodies that a real Prometheus sent.
 @Suite struct RecordedBodiesTests {
-    static let folder = "/work/shared/conformance/remote-write"
+    /// Beside the repository, where it is there.
+    static let folder =
+        #filePath.split(separator: "/").dropLast(3).reduce(into: "") { $0 += "/" + $1 }
+        + "/../shared/conformance/remote-write"
     static var files: [String] {
         ((try? LiveFileSystem().list(folder)) ?? []).filter { $0.hasSuffix(".data") }.map { folder + "/" + $0 }
     }
