@@ -93,4 +93,26 @@ import Testing
         let over = 11 * Self.day + 2 * Self.hour
         #expect(Self.pick(Self.parts(sizes), now: over) == nil)
     }
+
+    @Test func aMergeHasABoundOfInputs() {
+        let many = Self.parts([UInt64](repeating: 1, count: 100))
+        #expect(Self.pick(many)?.count == 64)
+        #expect(Self.pick(many, now: 20 * Self.day)?.count == 64)
+    }
+
+    @Test func everythingOnRequestKeepsToTheBoundOfAnOutput() {
+        let gibibyte = 1_024 * Self.mebibyte
+        func everything(_ sizes: [UInt64]) -> [UInt64]? {
+            let parts = Self.parts(sizes)
+            let place = TableSegment(table: 1, segment: parts[0].segment)
+            return CompactionPicker.everything(of: place, from: parts, options: .init())?.inputs.map { $0.counter % 1_000 }
+        }
+        #expect(everything([1]) == nil)
+        #expect(everything([1, 1, 1]) == [0, 1, 2])
+        #expect(everything([gibibyte, gibibyte]) == nil)
+        #expect(everything([gibibyte, 1, 1]) == [1, 2])
+        #expect(everything([.max, .max, 1]) == nil)
+        #expect(everything([gibibyte / 2, gibibyte / 2, 1]) == [0, 1])
+        #expect(everything([UInt64](repeating: 1, count: 100))?.count == 64)
+    }
 }
