@@ -10,6 +10,11 @@ enum BatchPlacement {
             guard let table = tables[entry.table] else {
                 throw StorageError(.refused, "there is no table number \(entry.table)")
             }
+            guard entry.batch.rowCount <= RowEncoding.largestBatch else {
+                throw StorageError(
+                    .refused,
+                    "\(entry.batch.rowCount) rows of table \(table.name) in one write; at most \(RowEncoding.largestBatch)")
+            }
             if let difference = table.schema.difference(from: entry.batch.schema) {
                 throw StorageError(.refused, "the batch does not fit table \(table.name): \(difference)")
             }

@@ -12,6 +12,8 @@ public import Platform
 /// Little-endian. Every length is checked against what is left before anything is allocated.
 public enum RowEncoding {
     static let version: UInt8 = 1
+    /// Rows of one batch: more are refused at the door, because what is in the log must be readable.
+    public static let largestBatch = 1 << 24
 
     public static func encode(_ batch: RecordBatch) -> Bytes {
         var writer = ByteWriter(capacity: batch.rowCount * 8 * batch.columns.count + 64)
@@ -63,8 +65,8 @@ public enum RowEncoding {
             throw MalformedBytes(offset: 0, expected: "row encoding version \(version)")
         }
         let declared = try reader.varint("the number of rows")
-        // A row of constant columns takes no bytes at all; the writers' own batches stay far below this.
-        guard declared <= 1 << 24 else { throw MalformedBytes(offset: 1, expected: "at most 16,777,216 rows") }
+        // A row of constant columns takes no bytes at all, so the length says nothing of the number.
+        guard declared <= UInt64(largestBatch) else { throw MalformedBytes(offset: 1, expected: "at most 16,777,216 rows") }
         let rows = Int(declared)
         var columns: [Column] = []
         for column in schema.columns {
