@@ -22,7 +22,8 @@ import WAL
         let memory = MemoryStore()
         let store = FaultyStore(memory)
         let region = try await Region.open(
-            Self.options, tables: [TestTables.samples], contributor: nil, store: store, environment: .simulated(seed: 1))
+            Self.options, tables: [TestTables.samples], contributor: nil, store: store, environment: .simulated(seed: 1)
+        )
         try await region.write(WriteBatch([TestTables.sampleRows([(1, 1, 1)])]))
         let put = store.hold(.put, under: "samples/")
         async let first: Void = region.close()
@@ -40,7 +41,8 @@ import WAL
         let memory = MemoryStore()
         let store = FaultyStore(memory)
         let region = try await Region.open(
-            Self.options, tables: [TestTables.samples], contributor: nil, store: store, environment: .simulated(seed: 2))
+            Self.options, tables: [TestTables.samples], contributor: nil, store: store, environment: .simulated(seed: 2)
+        )
         for i in 0..<9 {
             try await region.write(WriteBatch([TestTables.sampleRows([(1, Int64(i), 1)])]))
             try await region.flush()

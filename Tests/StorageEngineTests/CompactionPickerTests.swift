@@ -12,7 +12,8 @@ import Testing
     static let mebibyte: UInt64 = 1 << 20
 
     /// Parts of given sizes in sequence order, in the segment that starts at `day` days.
-    static func parts(_ sizes: [UInt64], day: Int64 = 10, table: UInt16 = 1, firstSequence: UInt64 = 1) -> [SSTMetadata] {
+    static func parts(_ sizes: [UInt64], day: Int64 = 10, table: UInt16 = 1, firstSequence: UInt64 = 1) -> [SSTMetadata]
+    {
         sizes.enumerated().map { i, size in
             let start = day * Self.day
             let sequence = SequenceNumber(firstSequence + UInt64(i))
@@ -105,7 +106,9 @@ import Testing
         func everything(_ sizes: [UInt64]) -> [UInt64]? {
             let parts = Self.parts(sizes)
             let place = TableSegment(table: 1, segment: parts[0].segment)
-            return CompactionPicker.everything(of: place, from: parts, options: .init())?.inputs.map { $0.counter % 1_000 }
+            return CompactionPicker.everything(of: place, from: parts, options: .init())?.inputs.map {
+                $0.counter % 1_000
+            }
         }
         #expect(everything([1]) == nil)
         #expect(everything([1, 1, 1]) == [0, 1, 2])

@@ -96,4 +96,18 @@ import Testing
         #expect(error?.kind == .refused)
         try await region.close()
     }
+
+    @Test func aWriteWithoutRowsMakesNoEpoch() async throws {
+        var options = RegionOptions()
+        options.runsInBackground = false
+        let region = try await Region.open(
+            options, tables: [TestTables.samples], contributor: nil, store: MemoryStore(),
+            environment: .simulated(seed: 2))
+        let epoch = region.snapshot.epoch
+        try await region.write(WriteBatch([TestTables.sampleRows([])]))
+        #expect(region.snapshot.epoch == epoch)
+        try await region.write(WriteBatch([TestTables.sampleRows([(1, 1, 1)])]))
+        #expect(region.snapshot.epoch > epoch)
+        try await region.close()
+    }
 }

@@ -17,7 +17,8 @@ extension Region {
     }
 
     /// - Parameter finish: what has to happen once the change is durable, now or when doubt is settled. May not fail.
-    func commit(_ wanted: ManifestChange, finish: @escaping @Sendable () async -> Void = {}) async throws(StorageError) {
+    func commit(_ wanted: ManifestChange, finish: @escaping @Sendable () async -> Void = {}) async throws(StorageError)
+    {
         try await commitLock.withLock { () async throws(StorageError) in
             try await settle()
             var change = wanted

@@ -1,6 +1,6 @@
-import Platform
 import Columnar
 import ManifestLog
+import Platform
 
 /// What to merge next: a pure function of the live SSTs.
 ///

@@ -1,9 +1,9 @@
-import WAL
 import Columnar
 import ManifestLog
 import ObjectStorage
 import Platform
 import Synchronization
+import WAL
 
 extension Region {
     /// Brings everything that was written before the call into objects. One flush at a time.

@@ -24,7 +24,9 @@ extension Region {
         try await compactionLock.withLock { () async throws(StorageError) in
             guard !writer.isClosed else { return }
             try await settleDoubt()
-            guard let oldest = Expiry.oldestTime(now: environment.time.now(), retention: options.retention) else { return }
+            guard let oldest = Expiry.oldestTime(now: environment.time.now(), retention: options.retention) else {
+                return
+            }
             // What is still visible is not removed, whatever the clock says meanwhile.
             let expired = Expiry.expired(snapshot.objects, oldestTime: min(oldest, snapshot.parts.oldestTime))
             guard !expired.isEmpty else { return }

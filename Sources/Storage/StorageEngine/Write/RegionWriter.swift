@@ -124,6 +124,8 @@ final class RegionWriter: Sendable {
                 }
             }
             state.pending.removeFirst(count)
+            // Writes without rows change nothing: no epoch.
+            guard !order.isEmpty else { return nil }
             return introducer.introduce { parts in
                 for i in parts.mems.indices {
                     let id = ObjectIdentifier(parts.mems[i].part)

@@ -49,10 +49,21 @@ public enum RowEncoding {
         }
         // A difference that wraps needs all 64 bits, and so has the raw form.
         switch span {
-        case 0: writer.append(UInt8(0)); writer.append(least)
-        case ..<(1 << 8): writer.append(UInt8(1)); writer.append(least); narrow(UInt8.self)
-        case ..<(1 << 16): writer.append(UInt8(2)); writer.append(least); narrow(UInt16.self)
-        case ..<(1 << 32): writer.append(UInt8(4)); writer.append(least); narrow(UInt32.self)
+        case 0:
+            writer.append(UInt8(0))
+            writer.append(least)
+        case ..<(1 << 8):
+            writer.append(UInt8(1))
+            writer.append(least)
+            narrow(UInt8.self)
+        case ..<(1 << 16):
+            writer.append(UInt8(2))
+            writer.append(least)
+            narrow(UInt16.self)
+        case ..<(1 << 32):
+            writer.append(UInt8(4))
+            writer.append(least)
+            narrow(UInt32.self)
         default:
             writer.append(UInt8(8))
             values.withUnsafeBytes { writer.append(bytes: $0) }
@@ -66,7 +77,9 @@ public enum RowEncoding {
         }
         let declared = try reader.varint("the number of rows")
         // A row of constant columns takes no bytes at all, so the length says nothing of the number.
-        guard declared <= UInt64(largestBatch) else { throw MalformedBytes(offset: 1, expected: "at most 16,777,216 rows") }
+        guard declared <= UInt64(largestBatch) else {
+            throw MalformedBytes(offset: 1, expected: "at most 16,777,216 rows")
+        }
         let rows = Int(declared)
         var columns: [Column] = []
         for column in schema.columns {
