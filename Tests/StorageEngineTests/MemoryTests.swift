@@ -110,4 +110,20 @@ import Testing
         #expect(region.snapshot.epoch > epoch)
         try await region.close()
     }
+
+    @Test func timesAtTheEndsOfTheRangeAreRefused() async throws {
+        var options = RegionOptions()
+        options.runsInBackground = false
+        let region = try await Region.open(
+            options, tables: [TestTables.samples], contributor: nil, store: MemoryStore(),
+            environment: .simulated(seed: 3))
+        for time in [Int64.min, Int64.max] {
+            let error = await #expect(throws: StorageError.self) {
+                try await region.write(WriteBatch([TestTables.sampleRows([(1, 5, 1), (1, time, 1)])]))
+            }
+            #expect(error?.kind == .refused)
+        }
+        #expect(try await region.snapshot.allSamples().isEmpty)
+        try await region.close()
+    }
 }
