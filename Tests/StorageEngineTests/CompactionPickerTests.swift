@@ -12,7 +12,8 @@ import Testing
     static let mebibyte: UInt64 = 1 << 20
 
     /// Parts of given sizes in sequence order, in the segment that starts at `day` days.
-    static func parts(_ sizes: [UInt64], day: Int64 = 10, table: UInt16 = 1, firstSequence: UInt64 = 1) -> [SSTMetadata] {
+    static func parts(_ sizes: [UInt64], day: Int64 = 10, table: UInt16 = 1, firstSequence: UInt64 = 1) -> [SSTMetadata]
+    {
         sizes.enumerated().map { i, size in
             let start = day * Self.day
             let sequence = SequenceNumber(firstSequence + UInt64(i))
@@ -92,5 +93,29 @@ import Testing
         let sizes = [UInt64](repeating: 200 * Self.mebibyte, count: 12)
         let over = 11 * Self.day + 2 * Self.hour
         #expect(Self.pick(Self.parts(sizes), now: over) == nil)
+    }
+
+    @Test func aMergeHasABoundOfInputs() {
+        let many = Self.parts([UInt64](repeating: 1, count: 100))
+        #expect(Self.pick(many)?.count == 64)
+        #expect(Self.pick(many, now: 20 * Self.day)?.count == 64)
+    }
+
+    @Test func everythingOnRequestKeepsToTheBoundOfAnOutput() {
+        let gibibyte = 1_024 * Self.mebibyte
+        func everything(_ sizes: [UInt64]) -> [UInt64]? {
+            let parts = Self.parts(sizes)
+            let place = TableSegment(table: 1, segment: parts[0].segment)
+            return CompactionPicker.everything(of: place, from: parts, options: .init())?.inputs.map {
+                $0.counter % 1_000
+            }
+        }
+        #expect(everything([1]) == nil)
+        #expect(everything([1, 1, 1]) == [0, 1, 2])
+        #expect(everything([gibibyte, gibibyte]) == nil)
+        #expect(everything([gibibyte, 1, 1]) == [1, 2])
+        #expect(everything([.max, .max, 1]) == nil)
+        #expect(everything([gibibyte / 2, gibibyte / 2, 1]) == [0, 1])
+        #expect(everything([UInt64](repeating: 1, count: 100))?.count == 64)
     }
 }

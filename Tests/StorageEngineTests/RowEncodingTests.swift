@@ -15,7 +15,8 @@ import Testing
         let spread = [Int64(0), 200, 60_000, 1 << 31, .max].randomElement(using: &random) ?? 0
         let base = Int64.random(in: -1_000...1_000, using: &random)
         let ids = (0..<count).map { _ in
-            spread == .max ? Int64.random(in: .min ... .max, using: &random) : base + .random(in: 0...spread, using: &random)
+            spread == .max
+                ? Int64.random(in: .min ... .max, using: &random) : base + .random(in: 0...spread, using: &random)
         }
         return RecordBatch(
             trusted: schema,
@@ -60,7 +61,9 @@ import Testing
         }
         for _ in 0..<500 {
             var changed = bytes
-            for _ in 0..<3 { changed[Int.random(in: 0..<changed.count, using: &random)] = UInt8.random(in: 0...255, using: &random) }
+            for _ in 0..<3 {
+                changed[Int.random(in: 0..<changed.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
             _ = try? RowEncoding.decode(changed, as: Self.schema)
         }
     }

@@ -16,6 +16,8 @@ public struct EngineStatistics: Sendable {
     public var rowsCompacted: UInt64 = 0
     public var bytesCompacted: UInt64 = 0
     public var rowsReplayed: UInt64 = 0
+    /// Segments of tables removed because they are past retention.
+    public var expirations: UInt64 = 0
     /// Live SSTs and their size.
     public var objects = 0
     public var objectBytes: UInt64 = 0
@@ -40,6 +42,7 @@ final class EngineCounts: Sendable {
     let rowsCompacted = Atomic<UInt64>(0)
     let bytesCompacted = Atomic<UInt64>(0)
     let rowsReplayed = Atomic<UInt64>(0)
+    let expirations = Atomic<UInt64>(0)
 
     func read() -> EngineStatistics {
         var result = EngineStatistics()
@@ -55,6 +58,7 @@ final class EngineCounts: Sendable {
         result.rowsCompacted = rowsCompacted.load(ordering: .relaxed)
         result.bytesCompacted = bytesCompacted.load(ordering: .relaxed)
         result.rowsReplayed = rowsReplayed.load(ordering: .relaxed)
+        result.expirations = expirations.load(ordering: .relaxed)
         return result
     }
 }

@@ -28,6 +28,15 @@ public final class Region: Sendable {
     let counts = EngineCounts()
     let background = Mutex<[Task<Void, Never>]>([])
     let flushIsRequested = Atomic<Bool>(false)
+    let compactionIsRequested = Atomic<Bool>(false)
+    let flushTrouble = Mutex(FlushTrouble())
+    let compactionTrouble = Mutex(CompactionTrouble())
+    let commitLock = AsyncLock()
+    let doubt = Mutex<InDoubt?>(nil)
+    let closeLock = AsyncLock()
+    let shutFlag = Atomic<Bool>(false)
+    /// What closing came to, once it is done.
+    let closing = Mutex<Result<Void, StorageError>?>(nil)
     /// When a segment last got a part, in milliseconds: what the picker takes for 'nothing came since'.
     let lastAddition = Mutex<[TableSegment: Int64]>([:])
 
@@ -72,7 +81,7 @@ public final class Region: Sendable {
         writer.publish(upTo: staged.sequence)
         counts.writes.add(1, ordering: .relaxed)
         counts.rowsWritten.add(UInt64(staged.rows), ordering: .relaxed)
-        if writer.budget.inUse > options.flushSize.bytes { requestFlush() }
+        if writer.unflushedBytes > options.flushSize.bytes { requestFlush() }
     }
 
     /// Stages and commits.
@@ -88,22 +97,6 @@ public final class Region: Sendable {
         var change = ManifestChange()
         change.counters[counter] = value
         try await commit(change)
-    }
-
-    func commit(_ change: ManifestChange) async throws(StorageError) {
-        var change = change
-        let collected = garbage.takeCollected()
-        change.collected += collected
-        do throws(ManifestError) {
-            _ = try await manifest.commit(change)
-        } catch {
-            garbage.putBack(collected)
-            switch error {
-            case .fenced, .unknown: garbage.stop()
-            case .damaged, .unsupportedVersion, .store, .invalid: break
-            }
-            throw StorageError(error)
-        }
     }
 
     func makeObjectID() -> SSTID {

@@ -10,6 +10,8 @@ public struct CompactionOptions: Sendable, Equatable {
     public var smallestTier = ByteCount.mebibytes(1)
     /// No output above this. Default 1 GiB.
     public var maximumOutput = ByteCount.mebibytes(1024)
+    /// No merge of more parts than this: each input holds one step of pages in memory. Default 64.
+    public var maximumInputs = 64
     /// A segment that is over is merged again when its younger parts number this many. Default 12.
     public var lateParts = 12
     /// …or when nothing came for so long, in milliseconds. Default 1 day.

@@ -1,6 +1,6 @@
-import Platform
 import Columnar
 import ManifestLog
+import Platform
 
 /// What to merge next: a pure function of the live SSTs.
 ///
@@ -39,11 +39,21 @@ enum CompactionPicker {
         return nil
     }
 
-    /// Everything of a place, for `compact` on request; nil when it is one run already or too large.
-    static func everything(of place: TableSegment, from live: [SSTMetadata]) -> Task? {
+    /// The oldest neighbours of a place that fit into one output, for `compact` on request, which asks until there are
+    /// none: then the place is one run, or its runs are too large to be one.
+    static func everything(of place: TableSegment, from live: [SSTMetadata], options: CompactionOptions) -> Task? {
         let parts = live.filter { $0.table == place.table && $0.segment == place.segment }
-        guard parts.count >= 2 else { return nil }
-        return Task(place: place, inputs: parts.sorted { $0.minSequence < $1.minSequence }.map(\.id))
+            .sorted { $0.minSequence < $1.minSequence }
+        for start in parts.indices {
+            var total: UInt64 = 0
+            let stretch = parts[start...].prefix(options.maximumInputs).prefix { part in
+                let (sum, overflow) = total.addingReportingOverflow(part.size)
+                total = sum
+                return !overflow && sum <= UInt64(options.maximumOutput.bytes)
+            }
+            if stretch.count >= 2 { return Task(place: place, inputs: stretch.map(\.id)) }
+        }
+        return nil
     }
 
     /// The longest stretch of similar neighbours, when it is long enough.
@@ -56,7 +66,7 @@ enum CompactionPicker {
             var least = UInt64.max
             var greatest: UInt64 = 0
             var total: UInt64 = 0
-            while end < parts.endIndex {
+            while end < parts.endIndex, end - start < options.maximumInputs {
                 let size = max(parts[end].size, floor)
                 let (sum, overflow) = total.addingReportingOverflow(parts[end].size)
                 let (bound, tooLarge) = min(least, size).multipliedReportingOverflow(by: options.sizeRatio)
@@ -78,7 +88,9 @@ enum CompactionPicker {
         _ parts: [SSTMetadata], quietSince: Int64, now: Int64, _ options: CompactionOptions
     ) -> [SSTMetadata]? {
         let total = parts.reduce(UInt64(0)) { $0 &+ $1.size }
-        guard total <= UInt64(options.maximumOutput.bytes) else { return tier(parts, options) }
+        guard total <= UInt64(options.maximumOutput.bytes), parts.count <= options.maximumInputs else {
+            return tier(parts, options)
+        }
         let run = parts.map(\.size).max() ?? 0
         let younger = total - run
         let hasMuch = younger >= run / 4

@@ -3,7 +3,8 @@ import Parquet
 import Platform
 import Synchronization
 
-/// Small objects whole, in memory, least recently used first out: what is read once is read again soon.
+/// Small objects whole, in memory: what is read once is read again soon. The oldest goes first, but one that was used
+/// since it was last looked at is passed over once: no search, whatever the number of objects.
 ///
 /// - Objects never change under a key, so a copy can never be stale.
 final class ObjectCache: Sendable {
@@ -11,9 +12,30 @@ final class ObjectCache: Sendable {
     static let largestObject: UInt64 = 8 << 20
 
     private struct State {
-        var bytes: [ObjectKey: (content: Bytes, used: UInt64)] = [:]
+        var bytes: [ObjectKey: (content: Bytes, wasUsed: Bool)] = [:]
         var total = 0
-        var clock: UInt64 = 0
+        /// In order of arrival, from `head` on; keys that were forgotten stay until their turn.
+        var queue: [ObjectKey] = []
+        var head = 0
+
+        mutating func evict(to limit: Int) {
+            while total > limit, head < queue.count {
+                let key = queue[head]
+                head += 1
+                guard let entry = bytes[key] else { continue }
+                if entry.wasUsed {
+                    bytes[key]?.wasUsed = false
+                    queue.append(key)
+                } else {
+                    bytes[key] = nil
+                    total -= entry.content.count
+                }
+            }
+            if head > 64, head > queue.count / 2 {
+                queue.removeFirst(head)
+                head = 0
+            }
+        }
     }
     let store: any ObjectStore
     private let limit: Int
@@ -28,8 +50,7 @@ final class ObjectCache: Sendable {
     func whole(_ key: ObjectKey, size: UInt64) async throws(ObjectStoreError) -> Bytes? {
         guard size <= min(Self.largestObject, UInt64(limit / 4)) else { return nil }
         let known = state.withLock { state -> Bytes? in
-            state.clock += 1
-            state.bytes[key]?.used = state.clock
+            state.bytes[key]?.wasUsed = true
             return state.bytes[key]?.content
         }
         if let known { return known }
@@ -42,19 +63,22 @@ final class ObjectCache: Sendable {
         guard UInt64(content.count) <= Self.largestObject, content.count <= limit / 4 else { return }
         state.withLock { state in
             guard state.bytes[key] == nil else { return }
-            state.clock += 1
-            state.bytes[key] = (content, state.clock)
+            state.bytes[key] = (content, false)
+            state.queue.append(key)
             state.total += content.count
-            while state.total > limit, let oldest = state.bytes.min(by: { $0.value.used < $1.value.used }) {
-                state.bytes[oldest.key] = nil
-                state.total -= oldest.value.content.count
-            }
+            state.evict(to: limit)
         }
     }
 
     func forget(_ key: ObjectKey) {
         state.withLock { state in
-            if let gone = state.bytes.removeValue(forKey: key) { state.total -= gone.content.count }
+            guard let gone = state.bytes.removeValue(forKey: key) else { return }
+            state.total -= gone.content.count
+            // Names of what is gone are not kept without bound.
+            if state.queue.count > 64, state.queue.count > 2 * state.bytes.count {
+                state.queue = state.queue[state.head...].filter { state.bytes[$0] != nil }
+                state.head = 0
+            }
         }
     }
 }

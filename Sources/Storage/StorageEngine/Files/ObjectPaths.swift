@@ -1,7 +1,7 @@
-import Platform
 import Columnar
 import ManifestLog
 import ObjectStorage
+import Platform
 
 /// Where things lie in a store (DESIGN.md section 9). The only place that composes these names.
 enum ObjectPaths {

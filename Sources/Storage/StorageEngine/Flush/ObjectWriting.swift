@@ -9,9 +9,12 @@ enum ObjectWriting {
     static func write(
         _ rows: MergeCursor, _ context: FileContext, _ table: TableDefinition, in region: Region
     ) async throws -> SSTMetadata? {
+        // A merge can be begun again; who closes does not wait for it.
+        let mayStop = context.purpose == .compaction
         var summary = RowSummary(table)
         var writer = try table.layout.makeWriter(context)
         while let batch = try await rows.next() {
+            if mayStop, region.writer.isClosed { throw StorageError(.closed, "the database is closed") }
             summary.add(batch)
             try writer.append(batch)
         }
@@ -19,13 +22,20 @@ enum ObjectWriting {
         let bytes = try writer.finish()
         let id = region.makeObjectID()
         let key = ObjectPaths.sst(id, table: table.name, region: region.options.name, segment: context.segment)
-        try await region.store.put(bytes, at: key, .ifAbsent)
-        region.objects.keep(bytes, at: key)
-        return SSTMetadata(
+        let made = SSTMetadata(
             id: id, table: table.number, segment: context.segment, size: UInt64(bytes.count),
             checksum: CRC32C.checksum(bytes), rows: summary.rows, minTime: summary.minTime, maxTime: summary.maxTime,
             minKey: summary.minKey, maxKey: summary.maxKey, minSequence: context.sequences.lowerBound,
             maxSequence: context.sequences.upperBound)
+        do {
+            try await region.store.put(bytes, at: key, .ifAbsent)
+        } catch {
+            // It may be there all the same; nothing will ever name it.
+            region.discard([made])
+            throw error
+        }
+        region.objects.keep(bytes, at: key)
+        return made
     }
 }
 

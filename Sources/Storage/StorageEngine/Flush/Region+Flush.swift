@@ -1,9 +1,9 @@
-import WAL
 import Columnar
 import ManifestLog
 import ObjectStorage
 import Platform
 import Synchronization
+import WAL
 
 extension Region {
     /// Brings everything that was written before the call into objects. One flush at a time.
@@ -20,26 +20,37 @@ extension Region {
     public func flush() async throws(StorageError) {
         do {
             try await flushLock.withLock { try await flushOnce() }
+            flushTrouble.withLock { $0.note(failed: false, at: environment.time.monotonic()) }
         } catch {
             counts.flushFailures.add(1, ordering: .relaxed)
+            flushTrouble.withLock { $0.note(failed: true, at: environment.time.monotonic()) }
             throw StorageError(wrapping: error)
         }
     }
 
     private func flushOnce() async throws {
+        guard !isShut else { throw StorageError(.closed, "the database is closed") }
+        // An earlier flush may have been committed without our knowing: its rows must not go out again.
+        try await settleDoubt()
         let (frozen, cut) = writer.freeze()
         guard !frozen.isEmpty else { return }
         try await log.waitUntilDurable(cut)
         writer.publish(upTo: cut)
-        let change = try await withTaskExecutorPreference(environment.heavyExecutor) {
+        try await withTaskExecutorPreference(environment.heavyExecutor) {
             try await writeObjects(of: frozen, cut: cut)
         }
-        // From here on nothing may fail the flush: the manifest has it.
+        // A log that cannot shrink now shrinks at the next flush.
+        try? await log.release(upTo: cut)
+    }
+
+    /// The manifest has the change: nothing may fail the flush any more.
+    private func finishFlush(of frozen: [MemPart], _ change: ManifestChange, _ contents: FlushContents) async {
         let added = change.added.compactMap { metadata in
             tables[metadata.table].map { part(metadata, $0) }
         }
+        let flushed = Set(frozen.map { ObjectIdentifier($0) })
         let old = introducer.introduce { parts in
-            parts.mems.removeAll { view in frozen.contains { $0 === view.part } }
+            parts.mems.removeAll { view in flushed.contains(ObjectIdentifier(view.part)) }
             for part in added { parts.add(part) }
             return true
         }
@@ -54,13 +65,13 @@ extension Region {
         counts.flushes.add(1, ordering: .relaxed)
         counts.rowsFlushed.add(change.added.reduce(0) { $0 + $1.rows }, ordering: .relaxed)
         counts.bytesFlushed.add(change.added.reduce(0) { $0 + $1.size }, ordering: .relaxed)
-        // A log that cannot shrink now shrinks at the next flush.
-        try? await log.release(upTo: cut)
+        await contributor?.didFlush(contents)
     }
 
     /// Objects of the frozen parts, and the change that names them, committed.
-    private func writeObjects(of frozen: [MemPart], cut: SequenceNumber) async throws -> ManifestChange {
-        let views = snapshot.parts.mems.filter { view in frozen.contains { $0 === view.part } }
+    private func writeObjects(of frozen: [MemPart], cut: SequenceNumber) async throws {
+        let flushed = Set(frozen.map { ObjectIdentifier($0) })
+        let views = snapshot.parts.mems.filter { view in flushed.contains(ObjectIdentifier(view.part)) }
         let contents = FlushContents(
             parts: views.compactMap { view in
                 let place = view.part.place
@@ -80,26 +91,36 @@ extension Region {
         let inOrder = places.sorted {
             ($0.key.table, $0.key.segment.lowerBound) < ($1.key.table, $1.key.segment.lowerBound)
         }
-        for (place, input) in inOrder {
-            guard let table = tables[place.table] else { continue }
-            let least = input.views.compactMap(\.part.minSequence).min() ?? cut
-            let context = FileContext(
-                table: table.name, schema: table.schema, updateMode: table.updateMode, segment: place.segment,
-                sequences: min(least, cut)...cut, replaces: [], purpose: .flush)
-            let rows = MergeCursor(input.cursors(table), schema: table.schema, mode: table.updateMode)
-            if let made = try await ObjectWriting.write(rows, context, table, in: self) { change.added.append(made) }
+        do {
+            for (place, input) in inOrder {
+                guard let table = tables[place.table] else { continue }
+                let least = input.views.compactMap(\.part.minSequence).min() ?? cut
+                let context = FileContext(
+                    table: table.name, schema: table.schema, updateMode: table.updateMode, segment: place.segment,
+                    sequences: min(least, cut)...cut, replaces: [], purpose: .flush)
+                let rows = MergeCursor(input.cursors(table), schema: table.schema, mode: table.updateMode)
+                if let made = try await ObjectWriting.write(rows, context, table, in: self) {
+                    change.added.append(made)
+                }
+            }
+            let whole = change
+            try await commit(whole) { [self] in await finishFlush(of: frozen, whole, contents) }
+        } catch {
+            // The next flush writes the rows again, under other names.
+            discard(change.added)
+            throw error
         }
-        try await commit(change)
-        await contributor?.didFlush(contents)
-        return change
     }
 
     func requestFlush() {
-        guard options.runsInBackground, !flushIsRequested.exchange(true, ordering: .relaxed) else { return }
+        guard options.runsInBackground, flushTrouble.withLock({ $0.mayBegin(at: environment.time.monotonic()) }),
+            !flushIsRequested.exchange(true, ordering: .relaxed)
+        else { return }
         environment.spawn { [self] in
-            defer { flushIsRequested.store(false, ordering: .relaxed) }
             try? await flush()
-            await compactWhereDue()
+            // Before any merge: a flush must not wait until a long one is over.
+            flushIsRequested.store(false, ordering: .relaxed)
+            requestCompaction()
         }
     }
 }

@@ -4,21 +4,48 @@ import ObjectStorage
 import Platform
 import Synchronization
 
-/// Deletes objects that were replaced, after the last snapshot that names them is gone, and tells the manifest.
+/// Deletes objects that were replaced, after the last snapshot that names them is gone, and tells the manifest; and
+/// those that a failed flush or merge left behind, which no manifest ever named.
 ///
-/// - Only the claim's holder has one; a fenced or unsure writer stops it (`stop`) and deletes nothing more.
-/// - A failing delete is tried again at the next chance; the manifest keeps the object's name until it is gone.
+/// - Only the claim's holder has one; a fenced or unsure writer stops it (`stop`) and deletes nothing until `resume`.
+/// - A failing delete is tried again at `retry` and with the next release; the manifest keeps the object's name until
+///   it is gone.
 final class GarbageCollector: Sendable {
+    private struct Item {
+        let id: SSTID
+        let key: ObjectKey
+        /// The manifest has it among the removed: it must be told of the deletion.
+        let isNamed: Bool
+    }
+
     private struct State {
         /// Replaced, still held by some snapshot.
         var awaited: [SSTID: ObjectKey] = [:]
         /// Released, not yet deleted.
-        var deletable: [SSTID: ObjectKey] = [:]
+        var deletable: [Item] = []
+        /// Tried in vain; at the next chance again.
+        var failed: [Item] = []
         /// Deleted; the manifest does not know yet.
         var collected: [SSTID] = []
         var isRunning = false
         var isStopped = false
-        var waiters: [UnsafeContinuation<Void, Never>] = []
+        var nextWaiter: UInt64 = 0
+        /// `needsReaders`: waits for the awaited too.
+        var waiters: [UInt64: (continuation: UnsafeContinuation<Void, Never>, needsReaders: Bool)] = [:]
+
+        /// Whether somebody has to start running.
+        mutating func mustStart() -> Bool {
+            guard !isRunning, !isStopped, !deletable.isEmpty else { return false }
+            isRunning = true
+            return true
+        }
+
+        mutating func takeSatisfied() -> [UnsafeContinuation<Void, Never>] {
+            guard !isRunning else { return [] }
+            let satisfied = waiters.filter { !$0.value.needsReaders || awaited.isEmpty }
+            for id in satisfied.keys { waiters[id] = nil }
+            return satisfied.values.map(\.continuation)
+        }
     }
     private let state = Mutex(State())
     private let store: any ObjectStore
@@ -37,51 +64,84 @@ final class GarbageCollector: Sendable {
     func wasReleased(_ id: SSTID) {
         let mustRun = state.withLock { state -> Bool in
             guard let key = state.awaited.removeValue(forKey: id) else { return false }
-            state.deletable[id] = key
-            defer { state.isRunning = true }
-            return !state.isRunning
+            state.deletable.append(Item(id: id, key: key, isNamed: true))
+            return state.mustStart()
+        }
+        if mustRun { environment.spawn { [self] in await run() } }
+    }
+
+    /// Objects of this claim that no manifest names and none ever will: their commit surely did not happen.
+    func discard(_ made: [(id: SSTID, key: ObjectKey)]) {
+        let mustRun = state.withLock { state -> Bool in
+            for (id, key) in made { state.deletable.append(Item(id: id, key: key, isNamed: false)) }
+            return state.mustStart()
+        }
+        if mustRun { environment.spawn { [self] in await run() } }
+    }
+
+    /// Deletes once more what could not be deleted.
+    func retry() {
+        let mustRun = state.withLock { state -> Bool in
+            state.deletable += state.failed
+            state.failed = []
+            return state.mustStart()
         }
         if mustRun { environment.spawn { [self] in await run() } }
     }
 
     private func run() async {
-        var failed: [SSTID: ObjectKey] = [:]
-        while let (id, key) = takeOne() {
+        while let item = takeOne() {
             do {
-                try await store.delete(key)
-                objects.forget(key)
-                state.withLock { $0.collected.append(id) }
+                try await store.delete(item.key)
+                objects.forget(item.key)
+                if item.isNamed { state.withLock { $0.collected.append(item.id) } }
             } catch {
-                failed[id] = key
+                state.withLock { $0.failed.append(item) }
             }
         }
-        let waiters = state.withLock { state -> [UnsafeContinuation<Void, Never>] in
-            state.deletable.merge(failed) { first, _ in first }
+    }
+
+    /// The next one; nil ends the run, in the same step: what is released after it starts another.
+    private func takeOne() -> Item? {
+        let (item, waiters) = state.withLock { state -> (Item?, [UnsafeContinuation<Void, Never>]) in
+            if !state.isStopped, let item = state.deletable.popLast() { return (item, []) }
             state.isRunning = false
-            guard state.awaited.isEmpty else { return [] }
-            defer { state.waiters = [] }
-            return state.waiters
+            return (nil, state.takeSatisfied())
         }
         for waiter in waiters { waiter.resume() }
+        return item
     }
 
-    private func takeOne() -> (SSTID, ObjectKey)? {
-        state.withLock { state in
-            guard !state.isStopped, let (id, key) = state.deletable.first else { return nil }
-            state.deletable[id] = nil
-            return (id, key)
+    /// Returns when every replaced object was released and its deletion tried, or readers have kept one for so long.
+    func waitUntilQuiet(readersFor patience: Duration) async {
+        let id = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
         }
+        let timer = environment.spawn { [self] in
+            do { try await environment.time.sleep(for: patience) } catch { return }
+            state.withLock { $0.waiters.removeValue(forKey: id) }?.continuation.resume()
+        }
+        await wait(id, needsReaders: true)
+        timer.cancel()
     }
 
-    /// Returns when every replaced object was released and its deletion tried.
-    func waitUntilQuiet() async {
+    /// Returns when no deletion is under way.
+    func waitUntilIdle() async {
+        let id = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        await wait(id, needsReaders: false)
+    }
+
+    private func wait(_ id: UInt64, needsReaders: Bool) async {
         await withUnsafeContinuation { continuation in
-            let isQuiet = state.withLock { state -> Bool in
-                if state.awaited.isEmpty && !state.isRunning { return true }
-                state.waiters.append(continuation)
-                return false
+            let satisfied = state.withLock { state in
+                state.waiters[id] = (continuation, needsReaders)
+                return state.takeSatisfied()
             }
-            if isQuiet { continuation.resume() }
+            for waiter in satisfied { waiter.resume() }
         }
     }
 
@@ -99,4 +159,13 @@ final class GarbageCollector: Sendable {
 
     /// Doubt deletes nothing.
     func stop() { state.withLock { $0.isStopped = true } }
+
+    /// The doubt is over.
+    func resume() {
+        let mustRun = state.withLock { state -> Bool in
+            state.isStopped = false
+            return state.mustStart()
+        }
+        if mustRun { environment.spawn { [self] in await run() } }
+    }
 }

@@ -114,7 +114,9 @@ final class MemChunk: @unchecked Sendable {
     }
 
     /// The rows `order` points at, as columns, in that order.
-    func gather(_ order: [UInt32]) -> RecordBatch {
+    func gather(_ order: [UInt32]) -> RecordBatch { gather(order[...]) }
+
+    func gather(_ order: ArraySlice<UInt32>) -> RecordBatch {
         var made: [Column] = []
         made.reserveCapacity(columns.count)
         for (i, column) in columns.enumerated() {
@@ -139,6 +141,24 @@ final class MemChunk: @unchecked Sendable {
             made.append(Column(values, validity: flags))
         }
         return RecordBatch(trusted: schema, made)
+    }
+
+    /// Whether two rows below the published count have one key. Doubles by their bits, as their total order has it.
+    func hasSameKey(_ a: UInt32, _ b: UInt32) -> Bool {
+        let (a, b) = (Int(a), Int(b))
+        return columns.prefix(schema.keyCount).allSatisfy { column in
+            switch column {
+            case .int64(let values): return values[a] == values[b]
+            case .float64(let values): return values[a].bitPattern == values[b].bitPattern
+            case .bool(let values): return values[a] == values[b]
+            case .bytes(let ends, let arena):
+                let first = (a == 0 ? 0 : Int(ends[a - 1]))..<Int(ends[a])
+                let second = (b == 0 ? 0 : Int(ends[b - 1]))..<Int(ends[b])
+                return first.count == second.count
+                    && UnsafeBufferPointer(start: arena + first.lowerBound, count: first.count)
+                        .elementsEqual(UnsafeBufferPointer(start: arena + second.lowerBound, count: second.count))
+            }
+        }
     }
 
     /// The first `rows` rows in key order, arrival order among equals. Sorted once and remembered.

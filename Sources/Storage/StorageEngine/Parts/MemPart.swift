@@ -17,10 +17,11 @@ struct PublishedLength: Sendable, Equatable {
 /// Rows of one table and segment that are in the log and not yet in objects.
 ///
 /// - `chunks` and their counts change under the region's writer lock only; snapshots hold the array as it was.
-/// - Chunks double from 1,024 to 65,536 rows, so that a small table stays small.
+/// - Chunks double from 64 to 65,536 rows, or are as large as the write that needs one: rows scattered over many
+///   segments stay small in each.
 /// - Its memory goes back to the budget when the last snapshot lets go of it.
 final class MemPart: @unchecked Sendable {
-    static let smallestChunk = 1_024
+    static let smallestChunk = 64
     static let largestChunk = 65_536
 
     let place: TableSegment
@@ -28,6 +29,8 @@ final class MemPart: @unchecked Sendable {
     let reservation: MemoryReservation
     /// Guarded by the writer's lock, as are the chunks' contents behind the published length.
     private(set) var chunks: [MemChunk] = []
+    /// All chunks but the last, with all their rows: shared by every view since the last one was begun.
+    private var sealed: [MemPartView.Piece] = []
     private(set) var minSequence: SequenceNumber?
     private(set) var maxSequence: SequenceNumber?
 
@@ -46,7 +49,9 @@ final class MemPart: @unchecked Sendable {
                 rest = rest.lowerBound + taken..<rest.upperBound
                 if rest.isEmpty { break }
             }
-            chunks.append(makeChunk(for: batch, rest))
+            let next = makeChunk(for: batch, rest)
+            if let last = chunks.last { sealed.append(.init(chunk: last, rows: last.count)) }
+            chunks.append(next)
         }
         minSequence = minSequence ?? sequence
         maxSequence = sequence
@@ -54,7 +59,7 @@ final class MemPart: @unchecked Sendable {
 
     private func makeChunk(for batch: RecordBatch, _ range: Range<Int>) -> MemChunk {
         let previous = chunks.last?.capacity ?? Self.smallestChunk / 2
-        let capacity = min(max(previous * 2, Self.smallestChunk), Self.largestChunk)
+        let capacity = min(max(previous * 2, range.count), Self.largestChunk)
         var widest = 0
         for column in batch.columns {
             guard case .bytes(let strings) = column.values else { continue }
@@ -70,12 +75,9 @@ final class MemPart: @unchecked Sendable {
 
     /// What a snapshot holds of this part. Writer's lock held.
     func view(_ length: PublishedLength) -> MemPartView {
-        var pieces: [MemPartView.Piece] = []
-        for (i, chunk) in chunks.enumerated() where i <= length.chunk {
-            let rows = i == length.chunk ? length.rows : chunk.count
-            if rows > 0 { pieces.append(.init(chunk: chunk, rows: rows)) }
-        }
-        return MemPartView(part: self, pieces: pieces)
+        // Mostly the last chunk is the one published last: then nothing is copied.
+        let before = length.chunk == sealed.count ? sealed : Array(sealed.prefix(length.chunk))
+        return MemPartView(part: self, sealed: before, last: .init(chunk: chunks[length.chunk], rows: length.rows))
     }
 }
 
@@ -86,16 +88,15 @@ struct MemPartView: Sendable {
         let rows: Int
     }
     let part: MemPart
-    let pieces: [Piece]
+    let sealed: [Piece]
+    let last: Piece
 
-    var rowCount: Int { pieces.reduce(0) { $0 + $1.rows } }
+    var pieces: [Piece] { sealed + [last] }
+    var rowCount: Int { sealed.reduce(last.rows) { $0 + $1.rows } }
 
-    /// One cursor per chunk, older rows first.
+    /// One cursor per chunk, older rows first. Nothing is sorted or copied before the first row is asked for.
     func cursors(_ scan: FileScan) -> [any BatchCursor] {
-        pieces.compactMap { piece in
-            let batch = piece.chunk.sortedRows(piece.rows, scan)
-            return batch.isEmpty ? nil : SingleBatchCursor(batch)
-        }
+        pieces.map { MemChunkCursor($0.chunk, rows: $0.rows, scan) }
     }
 
     /// Distinct values of integer column `column`, ascending.
@@ -113,8 +114,11 @@ struct MemPartView: Sendable {
 }
 
 extension MemChunk {
-    /// The published rows that a scan wants, in key order.
-    func sortedRows(_ rows: Int, _ scan: FileScan) -> RecordBatch {
+    /// The published rows that a scan wants, in key order, copied.
+    func sortedRows(_ rows: Int, _ scan: FileScan) -> RecordBatch { gather(wantedOrder(rows, scan)) }
+
+    /// …and where they stand.
+    func wantedOrder(_ rows: Int, _ scan: FileScan) -> [UInt32] {
         var order = order(rows: rows)
         if let keys = scan.keys, let column = scan.selectionColumn {
             order = Self.select(order, int64s(column, rows: rows), keys, isSortedByIt: column == 0)
@@ -123,7 +127,7 @@ extension MemChunk {
             let values = int64s(column, rows: rows)
             order = order.filter { times.contains(values[Int($0)]) }
         }
-        return gather(order)
+        return order
     }
 
     /// The rows of `order` whose key is among `wanted` (ascending).
@@ -156,6 +160,34 @@ extension MemChunk {
             if from == order.count { break }
         }
         return found
+    }
+}
+
+/// The rows of a chunk that a scan wants, copied some thousand at a time.
+///
+/// - Rows of one key come in one batch, however many: whoever drops repeated keys looks at one batch at a time.
+final class MemChunkCursor: BatchCursor {
+    static let batchRows = 8_192
+    private let chunk: MemChunk
+    private let rows: Int
+    private let scan: FileScan
+    private var order: [UInt32]?
+    private var position = 0
+
+    init(_ chunk: MemChunk, rows: Int, _ scan: FileScan) {
+        self.chunk = chunk
+        self.rows = rows
+        self.scan = scan
+    }
+
+    func next() async throws -> RecordBatch? {
+        let order = self.order ?? chunk.wantedOrder(rows, scan)
+        self.order = order
+        guard position < order.count else { return nil }
+        var end = min(position + Self.batchRows, order.count)
+        while end < order.count, chunk.hasSameKey(order[end - 1], order[end]) { end += 1 }
+        defer { position = end }
+        return chunk.gather(order[position..<end])
     }
 }
 

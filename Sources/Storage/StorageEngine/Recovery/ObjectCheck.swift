@@ -30,7 +30,8 @@ public struct ObjectCheck: Sendable {
         var found: [LiveObject] = []
         for metadata in (manifest?.live ?? [:]).values {
             guard let table = tables.first(where: { $0.number == metadata.table }) else {
-                throw StorageError(.foreign, "the manifest names table number \(metadata.table), unknown to this version")
+                throw StorageError(
+                    .foreign, "the manifest names table number \(metadata.table), unknown to this version")
             }
             let key = ObjectPaths.sst(metadata.id, table: table.name, region: region, segment: metadata.segment)
             found.append(LiveObject(key: key, table: table.name, metadata: metadata))

@@ -21,10 +21,29 @@ extension Region {
         store: any ObjectStore, environment: Environment
     ) async throws(StorageError) -> Region {
         do {
-            let region = try await claimAndLoad(options, tables, contributor, store, environment)
-            try await contributor?.regionDidLoad(region.snapshot, counters: region.counters)
-            try await region.replay()
-            try await region.collectOrphans()
+            let log: any WriteAheadLog =
+                if let directory = options.logDirectory {
+                    try await RegionLog.open(
+                        directory: directory, region: options.name, options: options.logOptions,
+                        environment: environment)
+                } else { NoLog() }
+            let region: Region
+            do {
+                region = try await claimAndLoad(options, tables, contributor, store, log, environment)
+            } catch {
+                try? await log.close()
+                throw error
+            }
+            do {
+                try await contributor?.regionDidLoad(region.snapshot, counters: region.counters)
+                try await region.replay()
+                try await region.collectOrphans()
+            } catch {
+                // Nothing of it goes on after the caller has heard that it is not open.
+                region.writer.close()
+                try? await region.shut()
+                throw error
+            }
             if options.runsInBackground { region.startBackground() }
             return region
         } catch { throw StorageError(wrapping: error) }
@@ -32,15 +51,9 @@ extension Region {
 
     private static func claimAndLoad(
         _ options: RegionOptions, _ tables: [TableDefinition], _ contributor: (any FlushContributor)?,
-        _ store: any ObjectStore, _ environment: Environment
+        _ store: any ObjectStore, _ log: any WriteAheadLog, _ environment: Environment
     ) async throws -> Region {
         let manifestStore = PrefixedStore(store, prefix: ObjectPaths.manifestPrefix(region: options.name))
-        let log: any WriteAheadLog =
-            if let directory = options.logDirectory {
-                try await RegionLog.open(
-                    directory: directory, region: options.name, options: options.logOptions, environment: environment)
-            } else { NoLog() }
-
         let head = try await ManifestWriter.readHead(store: manifestStore)
         let claimantID = environment.random.next()
         if let directory = options.logDirectory {
@@ -142,23 +155,28 @@ extension Region {
                 try await contributor?.didReplay(rows)
             }
         }
-        writer.begin(after: SequenceNumber.first(of: manifest.claim))
+        // A log knows the numbers of records that it no longer holds: a manifest made anew does not.
+        writer.begin(after: max(SequenceNumber.first(of: manifest.claim), log.lastSequence ?? .zero))
     }
 
-    /// Objects of older claims that no manifest names, and removed ones that were not yet deleted.
+    /// Objects of older claims that no manifest names, and removed ones that were not yet deleted. What cannot be deleted
+    /// stays for the next opening: it harms nobody, so it does not keep the region from opening.
     private func collectOrphans() async throws {
         let current = manifest.manifest
-        var collected: [SSTID] = []
+        var kept: Set<SSTID> = []
         for table in tables.values {
             let prefix = ObjectPaths.tablePrefix(table.name, region: options.name)
             for object in try await store.listAll(under: prefix) {
                 switch OrphanSearch.verdict(on: object.key, manifest: current) {
-                case .orphan, .removed: try await store.delete(object.key)
+                case .orphan, .removed:
+                    do { try await store.delete(object.key) } catch {
+                        if let id = ObjectPaths.sstID(of: object.key) { kept.insert(id) }
+                    }
                 case .live, .notOurs, .unknown: break
                 }
             }
         }
-        collected += current.removed.keys
+        let collected = current.removed.keys.filter { !kept.contains($0) }
         if !collected.isEmpty {
             var change = ManifestChange()
             change.collected = collected
@@ -176,29 +194,54 @@ extension Region {
             }
         }
         // Segments grow old without a flush, too.
-        let compacting = environment.spawn { [self] in
+        let housekeeping = environment.spawn { [self] in
             while !Task.isCancelled {
                 do { try await environment.time.sleep(for: .seconds(60)) } catch { return }
-                await compactWhereDue()
+                await keepHouse()
             }
         }
-        background.withLock { $0 += [flushing, compacting] }
+        background.withLock { $0 += [flushing, housekeeping] }
     }
 
-    /// Refuses further writes, flushes, closes the log. What could not be flushed stays in the log.
-    public func close() async throws(StorageError) {
-        guard writer.close() else { return }
-        let tasks = background.withLock { held in
-            defer { held = [] }
-            return held
-        }
-        for task in tasks { task.cancel() }
-        for task in tasks { await task.value }
-        var failure: StorageError?
-        do { try await flush() } catch { failure = error }
-        // A merge under way ends before its log and store are let go.
-        await compactionLock.withLock {}
-        do throws(WALError) { try await log.close() } catch { failure = failure ?? StorageError(error) }
-        if let failure { throw failure }
+    /// What is due whether rows come or not. Failures wait for the next round.
+    func keepHouse() async {
+        do { try await removeExpired() } catch { counts.compactionFailures.add(1, ordering: .relaxed) }
+        await compactWhereDue()
+        garbage.retry()
     }
+
+    /// Refuses further writes, flushes, closes the log. What could not be flushed stays in the log. A second call waits
+    /// for the first and ends as it did.
+    public func close() async throws(StorageError) {
+        try await closeLock.withLock { () async throws(StorageError) in
+            if let outcome = closing.withLock({ $0 }) { return try outcome.get() }
+            writer.close()
+            let tasks = background.withLock { held in
+                defer { held = [] }
+                return held
+            }
+            for task in tasks { task.cancel() }
+            for task in tasks { await task.value }
+            var outcome = Result<Void, StorageError>.success(())
+            do throws(StorageError) { try await flush() } catch { outcome = .failure(error) }
+            do throws(StorageError) { try await shut() } catch {
+                if case .success = outcome { outcome = .failure(error) }
+            }
+            closing.withLock { $0 = outcome }
+            try outcome.get()
+        }
+    }
+
+    /// Lets go of log and store: when it returns, nothing of this region touches either any more.
+    private func shut() async throws(StorageError) {
+        // Whoever flushes or merges now ends before; whoever comes later finds it shut.
+        await flushLock.withLock { shutFlag.store(true, ordering: .sequentiallyConsistent) }
+        await compactionLock.withLock {}
+        garbage.stop()
+        await garbage.waitUntilIdle()
+        await manifest.finishBackgroundWork()
+        do throws(WALError) { try await log.close() } catch { throw StorageError(error) }
+    }
+
+    var isShut: Bool { shutFlag.load(ordering: .sequentiallyConsistent) }
 }

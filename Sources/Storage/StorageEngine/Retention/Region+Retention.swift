@@ -1,19 +1,42 @@
-import Platform
 import Columnar
+import ManifestLog
+import Platform
+import Synchronization
 
 extension Region {
-    /// Rows before `now - retention` are invisible from now on. Their files go with a later merge or expiry.
+    /// Rows before `now - retention` are invisible from now on. Their objects go with `removeExpired`.
     func updateRetention() {
-        guard let retention = options.retention else { return }
-        let (seconds, attoseconds) = retention.components
-        let length = seconds.multipliedReportingOverflow(by: 1_000).partialValue + attoseconds / 1_000_000_000_000_000
-        let oldest = environment.time.now().addingSaturating(-length)
+        guard let oldest = Expiry.oldestTime(now: environment.time.now(), retention: options.retention) else { return }
+        // Once a minute is often enough for a window of hours. A clock that was ahead and is set back takes it back.
+        let known = snapshot.parts.oldestTime
+        guard oldest >= known.addingSaturating(60_000) || oldest <= known.addingSaturating(-60_000) else { return }
         let old = introducer.introduce { parts in
-            // Once a minute is often enough for a window of hours.
-            guard oldest >= parts.oldestTime.addingSaturating(60_000) else { return false }
+            guard parts.oldestTime != oldest else { return false }
             parts.oldestTime = oldest
             return true
         }
         withExtendedLifetime(old) {}
+    }
+
+    /// Removes all segments past retention in one change of the manifest; in quiet tables too. Their objects are
+    /// deleted when nobody reads them any more.
+    func removeExpired() async throws(StorageError) {
+        try await compactionLock.withLock { () async throws(StorageError) in
+            guard !writer.isClosed else { return }
+            try await settleDoubt()
+            guard let oldest = Expiry.oldestTime(now: environment.time.now(), retention: options.retention) else {
+                return
+            }
+            // What is still visible is not removed, whatever the clock says meanwhile.
+            let expired = Expiry.expired(snapshot.objects, oldestTime: min(oldest, snapshot.parts.oldestTime))
+            guard !expired.isEmpty else { return }
+            var change = ManifestChange()
+            change.removed = expired.flatMap(\.ids)
+            try await commit(change) { [self] in
+                for (place, ids) in expired { replace(ids, by: [], in: place) }
+                lastAddition.withLock { times in for (place, _) in expired { times[place] = nil } }
+                counts.expirations.add(UInt64(expired.count), ordering: .relaxed)
+            }
+        }
     }
 }

@@ -12,6 +12,15 @@ final class MergeCursor: BatchCursor {
         var batch: RecordBatch
         var keys: KeyColumns
         var row = 0
+        /// Rows from memory: a key may come several times, but within one batch.
+        let mayRepeatKeys: Bool
+
+        init(_ cursor: any BatchCursor, _ batch: RecordBatch) {
+            self.cursor = cursor
+            self.batch = batch
+            keys = KeyColumns(batch)
+            mayRepeatKeys = cursor is MemChunkCursor || cursor is SingleBatchCursor
+        }
     }
 
     private let schema: Schema
@@ -40,7 +49,7 @@ final class MergeCursor: BatchCursor {
             isStarted = true
             for cursor in waiting {
                 if let batch = try await cursor.next() {
-                    sources.append(Source(cursor: cursor, batch: batch, keys: KeyColumns(batch)))
+                    sources.append(Source(cursor, batch))
                 }
             }
             waiting = []
@@ -82,9 +91,7 @@ final class MergeCursor: BatchCursor {
     }
 
     /// Rows of one source may repeat a key only in append mode or inside a mem chunk; `append` drops them.
-    private func duplicatesCannotHide(in i: Int) -> Bool {
-        mode == .append || !(sources[i].cursor is SingleBatchCursor)
-    }
+    private func duplicatesCannotHide(in i: Int) -> Bool { mode == .append || !sources[i].mayRepeatKeys }
 
     private func compare(_ i: Int, _ j: Int) -> Int {
         sources[i].keys.compare(sources[i].row, with: sources[j].keys, sources[j].row)
@@ -143,7 +150,7 @@ final class MergeCursor: BatchCursor {
     /// Appends rows of one source; in overwrite mode only the last row of each key (a mem chunk may repeat one).
     private func append(_ i: Int, _ rows: Range<Int>) {
         let source = sources[i]
-        guard mode == .overwrite, source.cursor is SingleBatchCursor else {
+        guard mode == .overwrite, source.mayRepeatKeys else {
             output.append(source.batch, rows)
             return
         }

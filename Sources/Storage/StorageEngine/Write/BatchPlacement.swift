@@ -10,6 +10,12 @@ enum BatchPlacement {
             guard let table = tables[entry.table] else {
                 throw StorageError(.refused, "there is no table number \(entry.table)")
             }
+            guard entry.batch.rowCount <= RowEncoding.largestBatch else {
+                throw StorageError(
+                    .refused,
+                    "\(entry.batch.rowCount) rows of table \(table.name) are too many for one write; "
+                        + "split them, \(RowEncoding.largestBatch) are the most")
+            }
             if let difference = table.schema.difference(from: entry.batch.schema) {
                 throw StorageError(.refused, "the batch does not fit table \(table.name): \(difference)")
             }
@@ -20,7 +26,8 @@ enum BatchPlacement {
             }
             let times = entry.batch.columns[column].int64s
             guard let stretches = TimeSegments.split(times, length: table.segmentLength) else {
-                throw StorageError(.refused, "a time in table \(table.name) lies beyond what Int64 milliseconds can hold")
+                throw StorageError(
+                    .refused, "a time in table \(table.name) lies beyond what Int64 milliseconds can hold")
             }
             for (segment, rows) in stretches {
                 let place = TableSegment(table: entry.table, segment: segment)

@@ -25,6 +25,13 @@ final class RegionWriter: Sendable {
         var pending: [Pending] = []
         /// When the oldest open row was written; monotonic nanoseconds.
         var oldestOpen: UInt64?
+        /// …and the oldest frozen one: a flush that failed still owes it.
+        var oldestFrozen: UInt64?
+        /// Bytes of open and of frozen parts, as reserved.
+        var openBytes = 0
+        var frozenBytes = 0
+        /// Why no write is taken any more.
+        var refusal: StorageError?
         var isClosed = false
     }
 
@@ -53,6 +60,7 @@ final class RegionWriter: Sendable {
         let now = environment.time.monotonic()
         let result = state.withLock { state -> Result<SequenceNumber, StorageError> in
             guard !state.isClosed else { return .failure(StorageError(.closed, "the database is closed")) }
+            if let refusal = state.refusal { return .failure(refusal) }
             guard let sequence = max(state.last, state.floor).next else {
                 return .failure(StorageError(.unavailable, "the sequence numbers of this claim are used up; reopen"))
             }
@@ -90,10 +98,12 @@ final class RegionWriter: Sendable {
                 part = MemPart(place: placed.place, schema: placed.batch.schema, reservation: budget.nothing())
                 state.open[placed.place] = part
             }
+            // Its last row is of this write already: it is among the touched.
+            if part.maxSequence != sequence { touched.append(part) }
             part.append(placed.batch, placed.rows, sequence: sequence)
-            if !touched.contains(where: { $0 === part }) { touched.append(part) }
         }
         // One part answers for the memory of the whole write; all of them go at the same flush.
+        state.openBytes += touched.isEmpty ? 0 : reservation.bytes
         touched.first?.reservation.absorb(reservation)
         state.pending.append(Pending(sequence: sequence, lengths: touched.map { ($0, $0.length) }))
         state.last = sequence
@@ -114,6 +124,8 @@ final class RegionWriter: Sendable {
                 }
             }
             state.pending.removeFirst(count)
+            // Writes without rows change nothing: no epoch.
+            guard !order.isEmpty else { return nil }
             return introducer.introduce { parts in
                 for i in parts.mems.indices {
                     let id = ObjectIdentifier(parts.mems[i].part)
@@ -132,32 +144,44 @@ final class RegionWriter: Sendable {
         state.withLock { state in
             state.frozen += state.open.values
             state.open = [:]
+            state.oldestFrozen = state.oldestFrozen ?? state.oldestOpen
             state.oldestOpen = nil
+            state.frozenBytes += state.openBytes
+            state.openBytes = 0
             return (state.frozen, state.last)
         }
     }
 
     /// The parts are in objects and out of the part list.
     func discard(_ parts: [MemPart]) {
+        let gone = Set(parts.map { ObjectIdentifier($0) })
         state.withLock { state in
-            state.frozen.removeAll { held in parts.contains { $0 === held } }
+            state.frozen.removeAll { gone.contains(ObjectIdentifier($0)) }
+            // A flush takes all that is frozen, so this is the rule.
+            guard state.frozen.isEmpty else { return }
+            state.oldestFrozen = nil
+            state.frozenBytes = 0
         }
     }
 
-    /// Bytes held, and how long the oldest unflushed row has waited.
+    /// Bytes that a flush would bring into objects. Less than the budget holds while a reader keeps parts that were
+    /// flushed already: those are no reason to flush again.
+    var unflushedBytes: Int { state.withLock { $0.openBytes + $0.frozenBytes } }
+
+    /// Bytes to flush, and how long the oldest unflushed row has waited.
     var pressure: (bytes: Int, age: Duration) {
         let now = environment.time.monotonic()
-        let oldest = state.withLock { $0.oldestOpen }
-        return (budget.inUse, .nanoseconds(Int64(clamping: now - min(oldest ?? now, now))))
+        let (bytes, oldest) = state.withLock { ($0.openBytes + $0.frozenBytes, $0.oldestFrozen ?? $0.oldestOpen) }
+        return (bytes, .nanoseconds(Int64(clamping: now - min(oldest ?? now, now))))
     }
 
-    /// Refuses further writes; true the first time.
-    func close() -> Bool {
-        state.withLock { state in
-            defer { state.isClosed = true }
-            return !state.isClosed
-        }
-    }
+    /// Refuses further writes for a reason that stays.
+    func refuse(_ reason: StorageError) { state.withLock { $0.refusal = $0.refusal ?? reason } }
+
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
+    /// Refuses further writes.
+    func close() { state.withLock { $0.isClosed = true } }
 }
 
 /// A stretch of a batch that lies in one segment of its table.

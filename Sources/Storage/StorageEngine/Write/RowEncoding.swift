@@ -12,6 +12,8 @@ public import Platform
 /// Little-endian. Every length is checked against what is left before anything is allocated.
 public enum RowEncoding {
     static let version: UInt8 = 1
+    /// Rows of one batch: more are refused at the door, because what is in the log must be readable.
+    public static let largestBatch = 1 << 24
 
     public static func encode(_ batch: RecordBatch) -> Bytes {
         var writer = ByteWriter(capacity: batch.rowCount * 8 * batch.columns.count + 64)
@@ -47,10 +49,21 @@ public enum RowEncoding {
         }
         // A difference that wraps needs all 64 bits, and so has the raw form.
         switch span {
-        case 0: writer.append(UInt8(0)); writer.append(least)
-        case ..<(1 << 8): writer.append(UInt8(1)); writer.append(least); narrow(UInt8.self)
-        case ..<(1 << 16): writer.append(UInt8(2)); writer.append(least); narrow(UInt16.self)
-        case ..<(1 << 32): writer.append(UInt8(4)); writer.append(least); narrow(UInt32.self)
+        case 0:
+            writer.append(UInt8(0))
+            writer.append(least)
+        case ..<(1 << 8):
+            writer.append(UInt8(1))
+            writer.append(least)
+            narrow(UInt8.self)
+        case ..<(1 << 16):
+            writer.append(UInt8(2))
+            writer.append(least)
+            narrow(UInt16.self)
+        case ..<(1 << 32):
+            writer.append(UInt8(4))
+            writer.append(least)
+            narrow(UInt32.self)
         default:
             writer.append(UInt8(8))
             values.withUnsafeBytes { writer.append(bytes: $0) }
@@ -63,8 +76,10 @@ public enum RowEncoding {
             throw MalformedBytes(offset: 0, expected: "row encoding version \(version)")
         }
         let declared = try reader.varint("the number of rows")
-        // A row of constant columns takes no bytes at all; the writers' own batches stay far below this.
-        guard declared <= 1 << 24 else { throw MalformedBytes(offset: 1, expected: "at most 16,777,216 rows") }
+        // A row of constant columns takes no bytes at all, so the length says nothing of the number.
+        guard declared <= UInt64(largestBatch) else {
+            throw MalformedBytes(offset: 1, expected: "at most 16,777,216 rows")
+        }
         let rows = Int(declared)
         var columns: [Column] = []
         for column in schema.columns {
