@@ -17,7 +17,9 @@ struct RandomQuery {
         text = writer.vector(Int.random(in: 1...4, using: &writer.random))
         random = writer.random
         start = Int64.random(in: 0...1_800, using: &random) * 1_000
-        step = Int.random(in: 0..<4, using: &random) == 0 ? 0 : [15_000, 60_000, 77_000, 600_000].randomElement(using: &random) ?? 15_000
+        step =
+            Int.random(in: 0..<4, using: &random) == 0
+            ? 0 : [15_000, 60_000, 77_000, 600_000].randomElement(using: &random) ?? 15_000
         end = step == 0 ? start : start + step * Int64.random(in: 0...8, using: &random)
     }
 }
@@ -32,7 +34,9 @@ private struct QueryWriter {
 
     // MARK: - Selectors
 
-    private mutating func name() -> String { pick(["gauge", "gauge", "counter_total", "other_total", "odd", "h_bucket"]) }
+    private mutating func name() -> String {
+        pick(["gauge", "gauge", "counter_total", "other_total", "odd", "h_bucket"])
+    }
     private mutating func labels() -> String {
         let all = ["job", "instance", "le", "__name__", "none"]
         return all.filter { _ in chance(35) }.joined(separator: ", ")
@@ -71,7 +75,9 @@ private struct QueryWriter {
         switch Int.random(in: 0..<5, using: &random) {
         case 0: return "scalar(\(vector(depth - 1)))"
         case 1: return "time()"
-        case 2: return "(\(scalar(depth - 1)) \(pick(["+", "-", "*", "/", "%", "^", "> bool", "== bool"])) \(scalar(depth - 1)))"
+        case 2:
+            return
+                "(\(scalar(depth - 1)) \(pick(["+", "-", "*", "/", "%", "^", "> bool", "== bool"])) \(scalar(depth - 1)))"
         case 3: return pick(["min_of", "max_of"]) + "(\(scalar(depth - 1)), \(scalar(depth - 1)))"
         default: return "pi()"
         }
@@ -101,7 +107,9 @@ private struct QueryWriter {
         case 1: return "count_values\(grouping)(\"\(pick(["value", "job"]))\", \(vector(depth)))"
         case 2: return "limitk\(grouping)(\(pick(["1", "2", "0", "5"])), \(selector()))"
         // Ties depend on the order of the series, which only selectors have.
-        case 3: return "\(pick(["topk", "bottomk"]))\(grouping)(\(pick(["1", "2", "3", "0", "NaN", "1e30"])), \(selector()))"
+        case 3:
+            return
+                "\(pick(["topk", "bottomk"]))\(grouping)(\(pick(["1", "2", "3", "0", "NaN", "1e30"])), \(selector()))"
         default: return "\(pick(plain))\(grouping)(\(vector(depth)))"
         }
     }
@@ -133,7 +141,8 @@ private struct QueryWriter {
 
     private mutating func operation(_ depth: Int) -> String {
         let comparison = chance(40)
-        var text = pick(comparison ? ["==", "!=", ">", "<", ">=", "<="] : ["+", "-", "*", "/", "%", "^", "atan2", "</"])
+        var text = pick(
+            comparison ? ["==", "!=", ">", "<", ">=", "<="] : ["+", "-", "*", "/", "%", "^", "atan2", "</"])
         if comparison && chance(40) { text += " bool" }
         let on = chance(50)
         let names = labels()
@@ -168,10 +177,14 @@ private struct QueryWriter {
             let key = pick(ReferenceEvaluator.replacements.keys.sorted())
             let pattern = ReferenceEvaluator.replacements[key]?.pattern ?? ""
             let target = pick(["job", "instance", "new", "__name__"])
-            return "label_replace(\(vector(depth)), \"\(target)\", \"\(key)\", \"\(pick(["job", "instance", "__name__"]))\", \"\(pattern)\")"
+            return
+                "label_replace(\(vector(depth)), \"\(target)\", \"\(key)\", \"\(pick(["job", "instance", "__name__"]))\", \"\(pattern)\")"
         case 5: return "label_join(\(vector(depth)), \"\(pick(["new", "job"]))\", \"-\", \"job\", \"instance\")"
         case 6:
-            let buckets = pick(["h_bucket", "rate(h_bucket[5m])", "sum by (le) (h_bucket)", "sum by (le, job) (rate(h_bucket[1m]))", "{__name__=~\"h_bucket|odd\"}"])
+            let buckets = pick([
+                "h_bucket", "rate(h_bucket[5m])", "sum by (le) (h_bucket)", "sum by (le, job) (rate(h_bucket[1m]))",
+                "{__name__=~\"h_bucket|odd\"}",
+            ])
             return "histogram_quantile(\(chance(60) ? "0.9" : scalar(1)), \(chance(85) ? buckets : vector(depth)))"
         default: return "\(pick(formulas))(\(vector(depth)))"
         }
@@ -194,7 +207,7 @@ enum RandomSeries {
                         var values: [Double] = []
                         var counter = Double(Int.random(in: 0...50, using: &random))
                         var gap: Int64 = 0
-                        for time in stride(from: shift - 600_000, through: 3_600_000, by: Int64.Stride(interval)) {
+                        for time in stride(from: shift - 600_000, through: 2_700_000, by: Int64.Stride(interval)) {
                             if time < gap { continue }
                             if chance(2) {
                                 gap = time + Int64.random(in: 0...900_000, using: &random)

@@ -151,6 +151,7 @@ extension ReferenceEvaluator {
         case "stddev_over_time": return ReferenceMath.variance(values).squareRoot()
         case "quantile_over_time": return ReferenceMath.quantile(window.scalars[0], values)
         case "mad_over_time":
+            if values.contains(where: \.isNaN) { return .nan }
             let median = ReferenceMath.quantile(0.5, values)
             return ReferenceMath.quantile(0.5, values.map { ($0 - median).magnitude })
         case "deriv": return count >= 2 ? ReferenceMath.regression(samples, from: samples[0].time).0 : nil

@@ -74,24 +74,55 @@ enum ReferenceMath {
         return sorted[lower] * (1 - weight) + sorted[upper] * weight
     }
 
-    /// The best k, best first; NaN is the worst. Ties are whatever they are: the test breaks none.
+    /// The best k, NaN being the worst, by Go's `container/heap`: which of equals stay follows from its moves.
     static func ranked(
         _ members: [(index: Int, value: Double)], _ isBottom: Bool, _ k: Int
     ) -> [(index: Int, value: Double)] {
-        let numbers = members.filter { !$0.value.isNaN }.enumerated().sorted { a, b in
-            if a.element.value == b.element.value { return a.offset < b.offset }
-            return isBottom ? a.element.value < b.element.value : a.element.value > b.element.value
+        var heap: [(index: Int, value: Double)] = []
+        func isLess(_ i: Int, _ j: Int) -> Bool {
+            if heap[i].value.isNaN { return true }
+            return isBottom ? heap[i].value > heap[j].value : heap[i].value < heap[j].value
         }
-        return Array((numbers.map(\.element) + members.filter(\.value.isNaN)).prefix(k))
+        for member in members {
+            if heap.count < k {
+                heap.append(member)
+                var j = heap.count - 1
+                while j > 0, isLess(j, (j - 1) / 2) {
+                    heap.swapAt(j, (j - 1) / 2)
+                    j = (j - 1) / 2
+                }
+                continue
+            }
+            let (worst, value) = (heap[0].value, member.value)
+            guard (isBottom ? worst > value : worst < value) || (worst.isNaN && !value.isNaN) else { continue }
+            heap[0] = member
+            var i = 0
+            while 2 * i + 1 < heap.count {
+                var child = 2 * i + 1
+                if child + 1 < heap.count, isLess(child + 1, child) { child += 1 }
+                if !isLess(child, i) { break }
+                heap.swapAt(i, child)
+                i = child
+            }
+        }
+        let numbers = heap.filter { !$0.value.isNaN }.sorted { isBottom ? $0.value < $1.value : $0.value > $1.value }
+        return numbers + heap.filter(\.value.isNaN)
     }
 
-    /// `strconv.FormatFloat(x, 'f', -1, 64)` for the whole and half numbers that the data has.
+    /// `strconv.FormatFloat(x, 'f', -1, 64)`: the shortest digits that read back, never with an exponent.
     static func plainText(_ value: Double) -> String {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
         if value == 0 { return value.sign == .minus ? "-0" : "0" }
         let text = "\(value)"
-        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+        guard let e = text.firstIndex(of: "e") else { return text.hasSuffix(".0") ? String(text.dropLast(2)) : text }
+        let mantissa = text[..<e].drop { $0 == "-" }.split(separator: ".")
+        let sign = value < 0 ? "-" : ""
+        let fraction = mantissa.count > 1 && mantissa[1] != "0" ? String(mantissa[1]) : ""
+        let digits = String(mantissa[0]) + fraction
+        let point = 1 + (Int(text[text.index(after: e)...]) ?? 0)
+        if point <= 0 { return sign + "0." + String(repeating: "0", count: -point) + digits }
+        return sign + digits + String(repeating: "0", count: max(0, point - digits.count))
     }
 
     static func regression(_ samples: [(time: Int64, value: Double)], from origin: Int64) -> (Double, Double) {

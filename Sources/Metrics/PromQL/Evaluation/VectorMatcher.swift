@@ -99,7 +99,8 @@ struct VectorMatcher {
         // Which steps of the `one` side found a partner, for fill.
         var isMatched: [Bool] = fillOfMany == nil ? [] : [Bool](repeating: false, count: grid.count)
         var conflicts = ConflictCheck(
-            isNeeded: match.many.count > 1 && !node.operation.isTrim, isOneToOne: node.matching.cardinality == .oneToOne, steps: grid.count)
+            isNeeded: match.many.count > 1 && !node.operation.isTrim,
+            isOneToOne: node.matching.cardinality == .oneToOne, steps: grid.count)
         for m in match.many {
             var hasOne: [Bool] = fillOfOne == nil ? [] : [Bool](repeating: false, count: grid.count)
             for o in match.one {
