@@ -180,7 +180,7 @@ private final class Life: Sendable {
 /// `CRASH_FIRST_SEED=n CRASH_SEEDS=1 swift test --filter SeededTests`.
 @Suite struct SeededTests {
     private static let first = UInt64(setting("CRASH_FIRST_SEED") ?? 0)
-    private static let count = UInt64(setting("CRASH_SEEDS") ?? 240)
+    private static let count = UInt64(setting("CRASH_SEEDS") ?? 200)
 
     @Test(arguments: UInt64(0)..<8)
     func everyLifeKeepsThePromise(part: UInt64) {
