@@ -92,7 +92,9 @@ public final class MemoryFileSystem: FileSystem {
         let fault = faults.withLock { plan -> (FileSystemError.Kind, PlannedFault.Effect)? in
             if number >= plan.powerEnds { return (.failed, number == plan.powerEnds ? .whole : .none) }
             if let kind = plan.planned[number] { return (kind, .half) }
-            for i in plan.rules.indices where plan.rules[i].takes(operation, path) { return (plan.rules[i].kind, .half) }
+            for i in plan.rules.indices where plan.rules[i].takes(operation, path) {
+                return (plan.rules[i].kind, .half)
+            }
             return nil
         }
         return fault.map { kind, effect in

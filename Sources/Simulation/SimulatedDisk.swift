@@ -45,7 +45,9 @@ struct SimulatedDisk {
                 }
                 // As memory, not element by element: unoptimised builds spend most of a crash test here otherwise.
                 bytes.withUnsafeMutableBytes { target in
-                    new.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: target[offset...]).copyMemory(from: $0) }
+                    new.withUnsafeBytes {
+                        UnsafeMutableRawBufferPointer(rebasing: target[offset...]).copyMemory(from: $0)
+                    }
                 }
             }
         }

@@ -69,7 +69,9 @@ final class Ledger: Sendable {
         for (key, bits) in expected.samples where found.samples[key] != bits {
             problems.append(found.samples[key] == nil ? "sample \(key) is missing" : "sample \(key) has another value")
         }
-        for key in found.samples.keys where expected.samples[key] == nil { problems.append("sample \(key) is invented") }
+        for key in found.samples.keys where expected.samples[key] == nil {
+            problems.append("sample \(key) is invented")
+        }
         for (name, text) in expected.notes where found.notes[name] != .some(text) {
             problems.append(found.notes[name] == nil ? "note \(name) is missing" : "note \(name) has another text")
         }

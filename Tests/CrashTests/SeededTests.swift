@@ -49,7 +49,8 @@ private struct SeededLives {
         world.options.flushSize = .kibibytes(4)
         world.options.compaction.fanIn = 2
         world.options.runsInBackground = Bool.random(using: &random)
-        let life = Life(world: world, ledger: ledger, mayFail: hasFaults || ending == .powerCut, closes: ending == .closed)
+        let life = Life(
+            world: world, ledger: ledger, mayFail: hasFaults || ending == .powerCut, closes: ending == .closed)
         let plan = random.next()
         do {
             try world.simulated.run { _ in await life.run(plan: plan) }
@@ -127,6 +128,7 @@ private final class Life: Sendable {
             group.addTask { await self.repeatedly(merges, "compact") { try await region.compact() } }
         }
         await check(region, "at the end of the life")
+        await heal(region)
         if closes { await repeatedly(1, "close") { try await region.close() } }
     }
 
@@ -167,6 +169,27 @@ private final class Life: Sendable {
         }
     }
 
+    /// When the disk works again and the log still takes writes, a flush works, too, without a restart.
+    private func heal(_ region: Region) async {
+        guard mayFail, !world.disk.isPowerCut else { return }
+        world.disk.heal()
+        var random = SeededGenerator(seed: 1)
+        do {
+            try await ledger.write(region) { NumberedWrite(number: $0, &random) }
+        } catch {
+            // A log whose write or sync failed takes nothing more until it is opened again.
+            judge(error, "write after healing")
+            return
+        }
+        do {
+            try await region.flush()
+        } catch {
+            // Doubt about the manifest's head stops flushing until the next opening: the log keeps everything.
+            let isDoubt = "\(error)".contains("it is unknown whether")
+            if !world.disk.isPowerCut, !isDoubt { report("flush after healing: \(error)") }
+        }
+    }
+
     private func check(_ region: Region, _ moment: String) async {
         let owed = ledger.owed
         do {
@@ -197,7 +220,9 @@ private final class Life: Sendable {
                 if failed >= 3 { break }
             }
         }
-        if setting("CRASH_PRINT") != nil { print("seeds part \(part): \(lives) lives, \(steps) steps, \(acknowledged) owed") }
+        if setting("CRASH_PRINT") != nil {
+            print("seeds part \(part): \(lives) lives, \(steps) steps, \(acknowledged) owed")
+        }
     }
 
     @Test func theSameSeedIsTheSameRun() {

@@ -120,7 +120,9 @@ private final class CrashPoints: Sendable {
             let problems = try Self.recover(point, outcome, depth: depth, inner: inner, path: "", &counts)
             try #require(problems == [])
         }
-        if setting("CRASH_PRINT") != nil { print("sweep \(outcome): \(points.count) points, recoveries by depth \(counts)") }
+        if setting("CRASH_PRINT") != nil {
+            print("sweep \(outcome): \(points.count) points, recoveries by depth \(counts)")
+        }
     }
 
     /// The same crash at the same place of the opening, four times over: what each leaves behind must not add up to

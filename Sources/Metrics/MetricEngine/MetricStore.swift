@@ -76,7 +76,7 @@ public final class MetricStore: Sendable {
         self.options = options
         metadataCache = metadata
         indexes = SegmentIndexCache(limit: options.indexCacheSize, hash: registry.hash)
-        reserver = NumberReserver(region: region, registry: registry)
+        reserver = NumberReserver(region: region, registry: registry, environment: environment)
     }
 
     public func flush() async throws(StorageError) { try await region.flush() }
@@ -221,11 +221,13 @@ extension Int64 {
 private actor NumberReserver {
     private let region: Region
     private let registry: SeriesRegistry
+    private let environment: Environment
     private var inFlight: Task<Void, any Error>?
 
-    init(region: Region, registry: SeriesRegistry) {
+    init(region: Region, registry: SeriesRegistry, environment: Environment) {
         self.region = region
         self.registry = registry
+        self.environment = environment
     }
 
     func reserve(_ needed: NumbersNeeded) async throws(StorageError) {
@@ -234,7 +236,8 @@ private actor NumberReserver {
             _ = await running.result
         }
         guard let reservations = registry.reservation(for: needed) else { return }
-        let work = Task { [region, registry] in
+        // Where the world's tasks run: a plain task would escape a seeded executor.
+        let work = Task(executorPreference: environment.taskExecutor) { [region, registry] in
             for reservation in reservations { try await region.reserve(counter: reservation.counter, upTo: reservation.upTo) }
             registry.didReserve(reservations)
         }
