@@ -1,3 +1,4 @@
+import MetricEngine
 import MetricModel
 import Platform
 import PromQL
