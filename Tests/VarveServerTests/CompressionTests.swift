@@ -75,7 +75,9 @@ enum HTTPText {
         guard head.contains("transfer-encoding: chunked") else { return (head, Array(rest)) }
         var body: [UInt8] = []
         while let line = rest.firstRange(of: Array("\r\n".utf8)) {
-            guard let size = Int(String(decoding: rest[..<line.lowerBound], as: UTF8.self), radix: 16) else { return nil }
+            guard let size = Int(String(decoding: rest[..<line.lowerBound], as: UTF8.self), radix: 16) else {
+                return nil
+            }
             if size == 0 { return (head, body) }
             guard rest.endIndex - line.upperBound >= size + 2 else { return nil }
             body += rest[line.upperBound..<line.upperBound + size]

@@ -39,6 +39,9 @@ enum ExitStatus: Int32 {
             case .parse, .badParameter: return .usage
             case .execution, .timeout, .canceled, .storage: return .failed
             }
+        case let error as RemoteError:
+            Terminal.printError("varve: \(QuotedText.escape(error.text))")
+            return error.kind == .usage ? .usage : .failed
         case let error as FileSystemError:
             Terminal.printError("varve: \(error)")
             return .failed

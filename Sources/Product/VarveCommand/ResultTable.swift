@@ -72,11 +72,22 @@ enum ResultCSV {
         }
     }
 
-    private static func header(_ all: [Labels]) -> [String] {
+    /// A column per label, a line per series.
+    static func write(_ series: [Labels]) {
+        let names = header(series, and: [])
+        for labels in series { line(cells(names, labels)) }
+    }
+
+    static func write(column: String, _ values: [String]) {
+        line([column])
+        for value in values { line([value]) }
+    }
+
+    private static func header(_ all: [Labels], and others: [String] = ["timestamp", "value"]) -> [String] {
         var seen: Set<String> = []
         for labels in all { for label in labels.labels { seen.insert(label.name) } }
         let names = seen.sorted { $0.precedesByBytes($1) }
-        line(names + ["timestamp", "value"])
+        line(names + others)
         return names
     }
 
