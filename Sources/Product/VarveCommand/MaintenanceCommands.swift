@@ -77,11 +77,10 @@ struct InspectCommand: AsyncParsableCommand {
                 return
             }
             ResultTable.write(
-                [["segment", "rows", "size", "level", "object"]]
+                [["segment", "rows", "size", "object"]]
                     + found.files.map { file in
                         [
-                            TimeText.rfc3339(file.segmentStart), "\(file.rows)", "\(ByteCount(file.bytes))", file.level,
-                            file.key,
+                            TimeText.rfc3339(file.segmentStart), "\(file.rows)", "\(ByteCount(file.bytes))", file.key,
                         ]
                     })
             return

@@ -66,7 +66,9 @@ struct QueryCommand: AsyncParsableCommand {
                     expression, start: start, end: end, step: step, options: QueryOptions())
             }
         }
-        for remark in result.warnings + result.infos { Terminal.printError("varve: \(QuotedText.escape(remark))") }
+        for remark in result.warnings + result.infos {
+            Terminal.printError("varve: \(QuotedText.escape(remark, quotes: false))")
+        }
         switch format {
         case .json:
             QueryAnswerJSON.write(result) { Terminal.write($0) }

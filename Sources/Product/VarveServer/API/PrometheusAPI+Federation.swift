@@ -13,9 +13,9 @@ extension PrometheusAPI {
         for matchers in selectors {
             let selector = Self.text(of: matchers)
             // The selector knows who is stale, the range when each sample was.
-            let alive = try await instant(selector, now)
+            guard case .vector(let samples) = try await instant(selector, now), !samples.isEmpty else { continue }
             let ranges = try await instant("\(selector)[\(options.queryOptions.lookback.milliseconds)ms]", now)
-            guard case .vector(let samples) = alive, case .matrix(let runs) = ranges else { continue }
+            guard case .matrix(let runs) = ranges else { continue }
             let living = Set(samples.map(\.labels))
             for run in runs where living.contains(run.labels) {
                 guard let timestamp = run.timestamps.last, let value = run.values.last else { continue }
