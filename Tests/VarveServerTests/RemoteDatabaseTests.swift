@@ -99,4 +99,15 @@ import Testing
             String(decoding: again.bytes, as: UTF8.self)
                 == #"{"a":[1,-2.5,true,false,null,"x"],"b":{"":"é😀/\n"},"c":[],"d":{}}"#)
     }
+
+    @Test(arguments: [
+        ([0, 1, 2, 3, 4, 5, 6, 7], "▁▂▃▄▅▆▇█"), ([5, 5, .nan, 5, 5, 5, 5, 5], "▄▄ ▄▄▄▄▄"),
+        ([.infinity, .nan], "        "), ([], "        "),
+        ([-Double.greatestFiniteMagnitude, 0, 0, 0, 0, 0, 0, .greatestFiniteMagnitude], "▁▅▅▅▅▅▅█"),
+    ])
+    func aRangeIsPlotted(values: [Double], line: String) {
+        let run = ResultSeries(
+            labels: .empty, timestamps: values.indices.map { Int64($0) * 1_000 }, values: values)
+        #expect(RangePlot.line(run, first: 0, last: 7_000, width: 8) == line)
+    }
 }
