@@ -98,6 +98,7 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -121,7 +122,10 @@ let package = Package(
         tests("PromQLSyntax", metrics), tests("PromQLScript", metrics), tests("Varve", metrics + ["Varve"]),
         tests(
             "VarveServer",
-            ["VarveServer", "PromQL", "MetricModel", "Platform", .product(name: "Logging", package: "swift-log")]),
+            [
+                "VarveServer", "PromQL", "MetricModel", "MetricEngine", "Compression", "Platform",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
