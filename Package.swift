@@ -117,7 +117,8 @@ let package = Package(
         // Tests, by floor. Each may use everything below and the simulated world.
         tests("Compression", base), tests("Encodings", storage), tests("Parquet", storage),
         tests("ObjectStorage", storage), tests("WAL", storage), tests("ManifestLog", storage, excluding: ["Golden"]),
-        tests("StorageEngine", storage), tests("Simulation", storage), tests("MetricModel", metrics),
+        tests("StorageEngine", storage), tests("Simulation", storage), tests("Crash", metrics),
+        tests("MetricModel", metrics),
         tests("MetricEngine", metrics), tests("Ingest", metrics), tests("PromQL", metrics),
         tests("PromQLSyntax", metrics), tests("PromQLScript", metrics), tests("Varve", metrics + ["Varve"]),
         tests(
