@@ -137,11 +137,11 @@ private struct Answer {
         return nil
     }
 
-    /// Bit for bit, any NaN like any other; or to 1e-12.
+    /// Bit for bit, any NaN like any other; or to 1e-12. Of two zeros the sign may follow the order of the series, which
+    /// Prometheus leaves to chance.
     static func agrees(_ a: Double, _ b: Double) -> Bool {
         if a.bitPattern == b.bitPattern || (a.isNaN && b.isNaN) { return true }
         if a.isInfinite || b.isInfinite || a.isNaN || b.isNaN { return false }
-        if a == 0 && b == 0 { return false }
         return (a - b).magnitude <= 1e-12 * max(a.magnitude, b.magnitude)
     }
 }

@@ -134,7 +134,12 @@ extension Evaluator {
     /// Series with the same labels become one where their steps do not meet.
     ///
     /// - Throws: `.execution` where they do.
-    static func merged(_ columns: [SeriesColumn]) throws(QueryError) -> [SeriesColumn] {
+    ///
+    /// - Parameter earliestDecides: whether a name is still to go is said by the series with the first sample, not by
+    ///   the first series: where Prometheus gathers its series step by step.
+    static func merged(
+        _ columns: [SeriesColumn], earliestDecides: Bool = false
+    ) throws(QueryError) -> [SeriesColumn] {
         guard columns.count > 1 else { return columns }
         var indexOf: [Labels: Int] = Dictionary(minimumCapacity: columns.count)
         var merged: [SeriesColumn] = []
@@ -143,6 +148,11 @@ extension Evaluator {
                 indexOf[column.labels] = merged.count
                 merged.append(column)
                 continue
+            }
+            if earliestDecides, column.dropsName != merged[index].dropsName,
+                let first = column.firstStep, first < merged[index].firstStep ?? .max
+            {
+                merged[index].dropsName = column.dropsName
             }
             for step in column.values.indices where !Absent.is(column.values[step]) {
                 guard Absent.is(merged[index].values[step]) else {
@@ -158,7 +168,7 @@ extension Evaluator {
     /// are still to go, doubles, which only the end of the query judges.
     func combined(_ columns: [SeriesColumn], _ grid: StepGrid) throws(QueryError) -> [SeriesColumn] {
         let present = columns.filter { !$0.hasNoValue }
-        return grid.count == 1 && delaysNameRemoval ? present : try Self.merged(present)
+        return grid.count == 1 && delaysNameRemoval ? present : try Self.merged(present, earliestDecides: true)
     }
 
     /// The end of a query: names that were to go do, and labels must be unique.

@@ -32,6 +32,9 @@ struct SeriesColumn {
 
     var hasNoValue: Bool { !isComplete && values.allSatisfy(Absent.is) }
 
+    /// The first step that has a value.
+    var firstStep: Int? { values.firstIndex { !Absent.is($0) } }
+
     /// `self` with every present value replaced.
     consuming func mapping(_ transform: (Double) -> Double) -> SeriesColumn {
         let isComplete = isComplete
