@@ -1,3 +1,4 @@
+import Columnar
 import MetricModel
 import Platform
 import Synchronization

@@ -1,13 +1,17 @@
 import Compression
 import MetricModel
 import Platform
+import Synchronization
 import Testing
 
 @testable import Ingest
 
 /// Bodies that a real Prometheus sent.
 @Suite struct RecordedBodiesTests {
-    static let folder = "/work/shared/conformance/remote-write"
+    /// Beside the repository, where it is there.
+    static let folder =
+        #filePath.split(separator: "/").dropLast(3).reduce(into: "") { $0 += "/" + $1 }
+        + "/../shared/conformance/remote-write"
     static var files: [String] {
         ((try? LiveFileSystem().list(folder)) ?? []).filter { $0.hasSuffix(".data") }.map { folder + "/" + $0 }
     }
@@ -31,7 +35,7 @@ import Testing
         let resolver = MemoryResolver()
         let receiver = RemoteWriteReceiver(resolver)
         let outcome = try await receiver.receive(snappy: try Snappy.compress(bytes))
-        #expect(outcome.samples.samplesStored == expected.samples.count && outcome.refusalText == nil)
+        #expect(outcome.samplesWritten == expected.samples.count && outcome.problem == nil)
         #expect(resolver.received == expected.samples)
         _ = try await receiver.receive(snappy: try Snappy.compress(bytes))
         #expect(resolver.received == expected.samples + expected.samples)

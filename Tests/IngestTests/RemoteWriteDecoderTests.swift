@@ -1,5 +1,6 @@
 import MetricModel
 import Platform
+import Synchronization
 import Testing
 
 @testable import Ingest
@@ -16,12 +17,12 @@ import Testing
             let outcome = try await receiver.receive(body)
             let expected = try #require(expected, "\(place): a malformed body was taken")
             #expect(Array(resolver.received.dropFirst(before)) == expected.samples, "\(place)")
-            #expect(outcome.samples.samplesStored == expected.samples.count, "\(place)")
-            #expect(outcome.samples.samplesRefused == expected.refused, "\(place)")
+            #expect(outcome.samplesWritten == expected.samples.count, "\(place)")
+            #expect(outcome.samplesRefused.values.reduce(0, +) == expected.refused, "\(place)")
             #expect(outcome.histogramsSkipped == expected.histograms, "\(place)")
             #expect(outcome.exemplarsSkipped == expected.exemplars, "\(place)")
-            #expect(outcome.metadata == expected.families.count, "\(place)")
-        } catch let error as RemoteWriteError {
+            #expect(outcome.metadataReceived == expected.families.count, "\(place)")
+        } catch let error as IngestError {
             #expect(expected == nil, "\(place): \(error)")
             #expect(resolver.received.count == before, "\(place): a refused body left samples")
         }
@@ -74,7 +75,8 @@ import Testing
             for i in 0..<100 {
                 let value = i % 3 == 0 ? 0 : Double(i) + 0.5
                 body.series(
-                    [("__name__", "up"), ("instance", "host-\(i)")], [(1_709_380_533_560 + Int64(round) * 15_000, value)])
+                    [("__name__", "up"), ("instance", "host-\(i)")],
+                    [(1_709_380_533_560 + Int64(round) * 15_000, value)])
             }
             _ = try await receiver.receive(body.writer.bytes)
         }
@@ -91,7 +93,7 @@ import Testing
         body.series([("b", "2"), ("__name__", "up"), ("a", "1")], [(2, 2)])
         body.series([("__name__", "up"), ("a", "1"), ("b", "2"), ("c", "")], [(3, 3)])
         let outcome = try await receiver.receive(body.writer.bytes)
-        #expect(outcome.samples.samplesStored == 3 && outcome.refusalText == nil)
+        #expect(outcome.samplesWritten == 3 && outcome.problem == nil)
         #expect(resolver.state.withLock { $0.series.count } == 1)
     }
 
@@ -108,12 +110,12 @@ import Testing
         BodyWriter.field(2, BodyWriter.sample(1, 1), into: &message)
         BodyWriter.field(1, message.bytes, into: &body.writer)
         let outcome = try await receiver.receive(body.writer.bytes)
-        #expect(outcome.samples.samplesStored == 2)
+        #expect(outcome.samplesWritten == 2)
         #expect(
-            outcome.samples.refused
+            outcome.samplesRefused
                 == [.noMetricName: 2, .duplicateLabel: 1, .emptyLabelName: 1, .notUTF8: 1])
-        #expect(outcome.samples.firstOffender == "{job=\"api\"}: no metric name")
-        #expect(outcome.refusalText?.hasPrefix("5 samples were refused (") == true)
+        #expect(outcome.firstOffender == "{job=\"api\"}: no metric name")
+        #expect(outcome.problem?.hasPrefix("5 of 7 samples were refused (") == true)
     }
 
     @Test func metadataIsTaken() async throws {
@@ -122,7 +124,7 @@ import Testing
         body.metadata(type: 1, family: "requests_total", help: "Requests.", unit: "")
         body.metadata(type: 77, family: "odd", help: "", unit: "bytes")
         let outcome = try await RemoteWriteReceiver(resolver).receive(body.writer.bytes)
-        #expect(outcome.metadata == 2)
+        #expect(outcome.metadataReceived == 2)
         #expect(
             resolver.state.withLock { $0.metadata } == [
                 MetricMetadata(family: "requests_total", type: "counter", help: "Requests.", unit: ""),
@@ -141,23 +143,24 @@ import Testing
             ([0x0a, 0x04, 0x12, 0x02, 0x10, 0x80], "byte"),  // a timestamp that runs out of its sample
         ]
         for (body, place) in bad {
-            let error = await #expect(throws: RemoteWriteError.self) {
+            let error = await #expect(throws: IngestError.self) {
                 try await RemoteWriteReceiver(MemoryResolver()).receive(body)
             }
-            #expect(error?.description.contains(place) == true, "\(body)")
+            #expect(error?.text.contains(place) == true, "\(body)")
         }
     }
 
     @Test func aBodyThatDeclaresGigabytesIsRefusedUnread() async throws {
-        let digits = Array("97eab4890a170a085f5f6e616d655f5f120b746573745f6d6574726963121009000000000000f03f10d48fc9b2a333".utf8)
+        let digits = Array(
+            "97eab4890a170a085f5f6e616d655f5f120b746573745f6d6574726963121009000000000000f03f10d48fc9b2a333".utf8)
         let body = stride(from: 0, to: digits.count, by: 2).compactMap { i in
             UInt8(String(decoding: digits[i..<i + 2], as: UTF8.self), radix: 16)
         }
         #expect(body.count == 47)
-        let error = await #expect(throws: RemoteWriteError.self) {
+        let error = await #expect(throws: IngestError.self) {
             try await RemoteWriteReceiver(MemoryResolver()).receive(snappy: body)
         }
-        #expect(error?.offset == nil)
+        #expect(error?.kind == .refused)
     }
 
     @Test func aRequestHoldsABoundedNumberOfSamples() async throws {
@@ -165,9 +168,9 @@ import Testing
         limits.samples = 10
         var body = BodyWriter()
         body.series([("__name__", "up")], (0..<11).map { (Int64($0), 1) })
-        let error = await #expect(throws: RemoteWriteError.self) { [bytes = body.writer.bytes] in
-            try await RemoteWriteReceiver(MemoryResolver(), limits: limits).receive(bytes)
-        }
-        #expect(error?.reason.contains("no more samples") == true)
+        let bytes = body.writer.bytes
+        let receiver = RemoteWriteReceiver(MemoryResolver(), limits: limits)
+        let error = await #expect(throws: IngestError.self) { try await receiver.receive(bytes) }
+        #expect(error?.text.contains("no more samples") == true)
     }
 }

@@ -174,7 +174,9 @@ struct BodyWriter {
         if Int.random(in: 0..<8, using: &random) == 0 { labels.append("job") }
         if Bool.random(using: &random) { labels.sort { $0.precedesByBytes($1) } }
         for name in labels {
-            let value = name == "__name__" && Int.random(in: 0..<8, using: &random) > 0 ? "up" : values.randomElement(using: &random)
+            let value =
+                name == "__name__" && Int.random(in: 0..<8, using: &random) > 0
+                ? "up" : values.randomElement(using: &random)
             parts.append((1, Self.label(Array(name.utf8), Array((value ?? "").utf8))))
         }
         for _ in 0..<[1, 1, 1, 1, 0, 2, 5][Int.random(in: 0..<7, using: &random)] {

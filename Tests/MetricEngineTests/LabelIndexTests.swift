@@ -7,9 +7,7 @@ import Testing
 /// The columnar index against a plain array of label sets.
 @Suite struct LabelIndexTests {
     private static func insert(_ labels: Labels, _ index: inout LabelIndex) -> (ordinal: UInt32, isNew: Bool) {
-        Array((labels.metricName ?? "").utf8).withUnsafeBytes {
-            index.insert(metric: $0, labels: LabelEncoding.encode(labels)[...])
-        }
+        index.insert(metric: Array((labels.metricName ?? "").utf8)[...], labels: LabelEncoding.encode(labels)[...])
     }
 
     @Test(arguments: UInt64(0)..<20)
@@ -32,10 +30,10 @@ import Testing
             #expect(view.labels(of: UInt32(i)) == labels)
             #expect(view.canonicalLabels(of: UInt32(i)) == LabelEncoding.encode(labels))
             let metric = Array((labels.metricName ?? "").utf8)
-            let found = metric.withUnsafeBytes { index.find(metric: $0, labels: LabelEncoding.encode(labels)[...]) }
+            let found = index.find(metric: metric[...], labels: LabelEncoding.encode(labels)[...])
             #expect(found == UInt32(i))
         }
-        let absent = Array("absent".utf8).withUnsafeBytes { index.find(metric: $0, labels: []) }
+        let absent = index.find(metric: Array("absent".utf8)[...], labels: [])
         #expect(absent == nil)
     }
 

@@ -20,7 +20,8 @@ struct RandomLabels {
     static func matchers(using random: inout SeededGenerator) throws -> [LabelMatcher] {
         let patterns = ["", ".*", ".+", "a|b", "api.*", "a|", "[a-c]", ".*2", "up|node_cpu", "é", "e.?"]
         return try (0..<Int.random(in: 0...3, using: &random)).map { _ in
-            let name = ((names + ["absent", Labels.metricNameLabel, Labels.metricNameLabel]).randomElement(using: &random))
+            let name =
+                ((names + ["absent", Labels.metricNameLabel, Labels.metricNameLabel]).randomElement(using: &random))
             let operation = LabelMatcher.Operation.allCases.randomElement(using: &random) ?? .equal
             let texts =
                 operation == .equal || operation == .notEqual ? values + metrics + [""] : patterns

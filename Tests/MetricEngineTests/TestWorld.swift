@@ -3,6 +3,7 @@ import MetricModel
 import ObjectStorage
 import Parquet
 import Platform
+import Simulation
 import StorageEngine
 import Synchronization
 
@@ -15,10 +16,11 @@ final class TestClock: TimeSource {
     func set(_ now: Int64) { time.withLock { $0 = now } }
     func now() -> Int64 { time.withLock { $0 } }
     func monotonic() -> UInt64 { UInt64(max(now(), 0)) * 1_000_000 }
-    func sleep(for duration: Duration) async throws { try await Task.sleep(for: .seconds(3_600)) }
+    /// Any wait is short: retries go on, and nobody spins.
+    func sleep(for duration: Duration) async throws { try await Task.sleep(for: min(duration, .milliseconds(5))) }
 }
 
-/// One store, one log directory, one clock: what stays when a metric store is closed or given up.
+/// One store, one disk, one clock: what stays when a metric store is closed, killed or loses power.
 struct TestWorld {
     static let day: Int64 = 86_400_000
     /// Noon of some day.
@@ -26,33 +28,35 @@ struct TestWorld {
 
     let clock = TestClock(Self.noon)
     let objects = MemoryStore()
-    let environment: Environment
+    var files: MemoryFileSystem
+    let random: SeededRandomSource
     var options = MetricStoreOptions()
+    /// The storage format's, or rows as the log has them.
+    var layouts = MetricLayouts(samples: { _ in LogRowsLayout() }, series: LogRowsLayout(), metadata: LogRowsLayout())
 
     init(seed: UInt64) {
-        environment = Environment(
-            fileSystem: LiveFileSystem(), time: clock, random: SeededRandomSource(seed: seed),
-            blocking: BlockingThreads(threads: 2))
+        files = MemoryFileSystem(time: clock)
+        random = SeededRandomSource(seed: seed)
         options.region.runsInBackground = false
         options.region.logSegmentSize = .kibibytes(64)
-        options.region.logDirectory = "/tmp/varve-metric-tests/\(LiveRandomSource().next())/log"
+        options.region.logDirectory = "/log"
+    }
+
+    var environment: Environment {
+        Environment(fileSystem: files, time: clock, random: random, blocking: InlineExecutor())
     }
 
     func open() async throws(StorageError) -> MetricStore {
-        try await MetricStore.open(
-            options, store: objects,
-            layouts: MetricLayouts(
-                samples: { _ in LogRowsLayout() }, series: LogRowsLayout(), metadata: LogRowsLayout()),
-            environment: environment)
+        try await MetricStore.open(options, store: objects, layouts: layouts, environment: environment)
     }
 
-    func removeFiles() {
-        if let log = options.region.logDirectory { Self.remove(log.replacing("/log", with: ""), environment.fileSystem) }
-    }
-
-    private static func remove(_ path: String, _ files: any FileSystem) {
-        for name in (try? files.list(path)) ?? [] { remove(path + "/" + name, files) }
-        try? files.remove(path)
+    /// The process is gone; or the power, and with it what was not synced.
+    mutating func crash(using random: inout SeededGenerator) {
+        if Bool.random(using: &random) {
+            files = files.killed()
+        } else {
+            files = files.crash(CrashOutcome.allCases.randomElement(using: &random) ?? .none, seed: random.next())
+        }
     }
 }
 

@@ -13,7 +13,7 @@ final class FakeDatabase: MetricDatabase {
     struct State {
         var calls: [String] = []
         var series: [Labels] = []
-        var metadata: [String: [MetricMetadata]] = [:]
+        var metadata: [String: [VarveServer.MetricMetadata]] = [:]
         var write: Result<WriteOutcome, WriteRefusal> = .success(WriteOutcome(samples: 0))
         var bodies: [[UInt8]] = []
         var statistics: [DatabaseStatistic] = []
@@ -79,7 +79,7 @@ final class FakeDatabase: MetricDatabase {
             ? LimitedSeries(series: Array(found.prefix(limit)), isTruncated: true) : LimitedSeries(series: found)
     }
 
-    func metadata(metric: String?, limit: Int, limitPerMetric: Int) async throws -> [String: [MetricMetadata]] {
+    func metadata(metric: String?, limit: Int, limitPerMetric: Int) async throws -> [String: [VarveServer.MetricMetadata]] {
         note("metadata \(metric ?? "*") \(limit) \(limitPerMetric)")
         return state.withLock { $0.metadata }.filter { metric == nil || $0.key == metric }
     }

@@ -15,7 +15,7 @@ struct LogModel {
     /// Problems of what a log gave back.
     func problems(_ found: [LogRecord], last: SequenceNumber?) -> [String] {
         var problems: [String] = []
-        let survivors = Dictionary(uniqueKeysWithValues: enqueued.map { ($0.sequence.rawValue, $0) })
+        let survivors = Dictionary(enqueued.map { ($0.sequence.rawValue, $0) }) { _, later in later }
         for record in found where survivors[record.sequence.rawValue] != record {
             problems.append("record \(record.sequence) was never written so")
         }

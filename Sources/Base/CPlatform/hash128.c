@@ -1,4 +1,4 @@
-// Keyed 128-bit hash of short byte strings: two AES rounds a block on two lanes where the processor has them, a
+// Keyed 128-bit hash of short byte strings: two AES rounds a block on four lanes where the processor has them, a
 // two-state multiply elsewhere. The key is random per process, so nobody outside can aim at a collision.
 #include "CPlatform.h"
 #include <string.h>
@@ -35,23 +35,55 @@ static void by_multiplication(const uint64_t key[4], const uint8_t *p, size_t n,
 #if defined(__x86_64__)
 #include <wmmintrin.h>
 
+#define LOAD(offset) _mm_loadu_si128((const __m128i *)(p + (offset)))
+#define ROUND(lane, key) lane = _mm_aesenc_si128(lane, key)
+
 __attribute__((target("aes"))) static void by_aes(const uint64_t key[4], const uint8_t *p, size_t n, uint64_t out[2]) {
     const __m128i k0 = _mm_loadu_si128((const __m128i *)key), k1 = _mm_loadu_si128((const __m128i *)(key + 2));
-    __m128i a = _mm_xor_si128(k0, _mm_set_epi64x((long long)n, ~(long long)n)), b = k1;
-    while (n > 32) {
-        a = _mm_aesenc_si128(_mm_xor_si128(a, _mm_loadu_si128((const __m128i *)p)), k0);
-        b = _mm_aesenc_si128(_mm_xor_si128(b, _mm_loadu_si128((const __m128i *)(p + 16))), k1);
-        a = _mm_aesenc_si128(a, k1);
-        b = _mm_aesenc_si128(b, k0);
+    const __m128i length = _mm_set_epi64x((long long)n, ~(long long)n);
+    __m128i a = _mm_xor_si128(k0, length), b = k1;
+    if (n > 64) {
+        // Four lanes hide the latency of a round; the lanes differ in their start, so no two blocks can be exchanged.
+        __m128i c = _mm_add_epi64(k0, k1), d = _mm_xor_si128(k1, length);
+        while (n > 64) {
+            a = _mm_xor_si128(a, LOAD(0));
+            b = _mm_xor_si128(b, LOAD(16));
+            c = _mm_xor_si128(c, LOAD(32));
+            d = _mm_xor_si128(d, LOAD(48));
+            ROUND(a, k0);
+            ROUND(b, k1);
+            ROUND(c, k0);
+            ROUND(d, k1);
+            ROUND(a, k1);
+            ROUND(b, k0);
+            ROUND(c, k1);
+            ROUND(d, k0);
+            p += 64;
+            n -= 64;
+        }
+        ROUND(c, k0);
+        ROUND(d, k1);
+        a = _mm_xor_si128(a, _mm_aesenc_si128(c, k1));
+        b = _mm_add_epi64(b, _mm_aesenc_si128(d, k0));
+    }
+    if (n > 32) {
+        a = _mm_xor_si128(a, LOAD(0));
+        b = _mm_xor_si128(b, LOAD(16));
+        ROUND(a, k0);
+        ROUND(b, k1);
+        ROUND(a, k1);
+        ROUND(b, k0);
         p += 32;
         n -= 32;
     }
     uint8_t tail[32] = {0};
     memcpy(tail, p, n);
-    a = _mm_aesenc_si128(_mm_xor_si128(a, _mm_loadu_si128((const __m128i *)tail)), k0);
-    b = _mm_aesenc_si128(_mm_xor_si128(b, _mm_loadu_si128((const __m128i *)(tail + 16))), k1);
-    a = _mm_aesenc_si128(a, k1);
-    b = _mm_aesenc_si128(b, k0);
+    a = _mm_xor_si128(a, _mm_loadu_si128((const __m128i *)tail));
+    b = _mm_xor_si128(b, _mm_loadu_si128((const __m128i *)(tail + 16)));
+    ROUND(a, k0);
+    ROUND(b, k1);
+    ROUND(a, k1);
+    ROUND(b, k0);
     __m128i mixed = _mm_aesenc_si128(_mm_xor_si128(a, k1), b);
     mixed = _mm_aesenc_si128(mixed, k0);
     mixed = _mm_aesenc_si128(mixed, _mm_xor_si128(b, k1));

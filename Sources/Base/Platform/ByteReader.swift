@@ -32,7 +32,9 @@ public struct ByteReader: Sendable {
     public var remaining: Int { end - offset }
     public var isAtEnd: Bool { offset == end }
 
-    public mutating func take(_ count: Int, _ what: @autoclosure () -> String) throws(MalformedBytes) -> ArraySlice<UInt8> {
+    public mutating func take(_ count: Int, _ what: @autoclosure () -> String) throws(MalformedBytes) -> ArraySlice<
+        UInt8
+    > {
         guard count >= 0, count <= remaining else {
             throw MalformedBytes(offset: offset, expected: "\(what()) (\(count) bytes, \(remaining) left)")
         }

@@ -62,8 +62,14 @@ public final class MetricStore: Sendable {
             ],
             contributor: materialiser, store: store, environment: environment)
         materialiser.didOpen()
-        let metadata = try await MetadataCache(loading: region.snapshot)
-        return MetricStore(region, registry, metadata, environment, options)
+        do throws(StorageError) {
+            let metadata = try await MetadataCache(loading: region.snapshot)
+            return MetricStore(region, registry, metadata, environment, options)
+        } catch {
+            // The reason for the failure is worth more than one of the closing.
+            try? await region.close()
+            throw error
+        }
     }
 
     private init(
@@ -125,7 +131,7 @@ public final class MetricStore: Sendable {
                     outcome = registration.outcome
                     guard !registration.ids.isEmpty else { return .nothing }
                     var rows = [samples(registration.ids, registration.timestamps, registration.values)]
-                    if let series = registry.seriesRows(registration.seriesRows) {
+                    if let series = registry.seriesRows(registration, columns.newSeries) {
                         rows.append(TableRows(table: SeriesTable.number, batch: series))
                     }
                     let staged = try region.stage(WriteBatch(rows))
@@ -221,7 +227,8 @@ extension Int64 {
 private actor NumberReserver {
     private let region: Region
     private let registry: SeriesRegistry
-    private var inFlight: Task<Void, any Error>?
+    private var isReserving = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
 
     init(region: Region, registry: SeriesRegistry) {
         self.region = region
@@ -229,19 +236,18 @@ private actor NumberReserver {
     }
 
     func reserve(_ needed: NumbersNeeded) async throws(StorageError) {
-        while let running = inFlight {
-            // Its outcome is its caller's; afterwards there may be enough.
-            _ = await running.result
-        }
+        // Whoever waited looks again: there may be enough then.
+        while isReserving { await withCheckedContinuation { waiting.append($0) } }
         guard let reservations = registry.reservation(for: needed) else { return }
-        let work = Task { [region, registry] in
-            for reservation in reservations { try await region.reserve(counter: reservation.counter, upTo: reservation.upTo) }
-            registry.didReserve(reservations)
+        isReserving = true
+        defer {
+            isReserving = false
+            for waiter in waiting { waiter.resume() }
+            waiting = []
         }
-        inFlight = work
-        defer { inFlight = nil }
-        do {
-            try await work.value
-        } catch { throw StorageError(wrapping: error) }
+        for reservation in reservations {
+            try await region.reserve(counter: reservation.counter, upTo: reservation.upTo)
+        }
+        registry.didReserve(reservations)
     }
 }

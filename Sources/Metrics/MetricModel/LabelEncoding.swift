@@ -60,7 +60,8 @@ public enum LabelEncoding {
         }
     }
 
-    private static func lengthPrefixed(_ bytes: ArraySlice<UInt8>, _ at: inout Int) throws(MalformedBytes) -> Range<Int> {
+    private static func lengthPrefixed(_ bytes: ArraySlice<UInt8>, _ at: inout Int) throws(MalformedBytes) -> Range<Int>
+    {
         let start = at
         var length: UInt64 = 0
         var shift: UInt64 = 0
@@ -105,7 +106,9 @@ public enum LabelEncoding {
             previous = name
         }
         if let problem { throw problem }
-        guard encoded == bytes.count else { throw MalformedBytes(offset: 0, expected: "lengths in their shortest form") }
+        guard encoded == bytes.count else {
+            throw MalformedBytes(offset: 0, expected: "lengths in their shortest form")
+        }
     }
 
     private static func shortestLength(_ value: Int) -> Int {
@@ -140,9 +143,41 @@ public enum LabelEncoding {
                 nameIsIn = true
             }
             labels.append(
-                Labels.Label(String(decoding: bytes[label], as: UTF8.self), String(decoding: bytes[value], as: UTF8.self)))
+                Labels.Label(
+                    String(decoding: bytes[label], as: UTF8.self), String(decoding: bytes[value], as: UTF8.self)))
         }
         if !nameIsIn { labels.append(Labels.Label(Labels.metricNameLabel, name)) }
         return Labels(sorted: labels)
+    }
+}
+
+/// A walk over canonical label bytes that are trusted to be well-formed: made here, or validated at the door.
+@frozen public struct LabelCursor {
+    @usableFromInline let base: UnsafeRawBufferPointer
+    @usableFromInline var at = 0
+
+    /// - Parameter labels: must outlive the cursor.
+    @inlinable public init(_ labels: UnsafeRawBufferPointer) { base = labels }
+
+    /// Name and value of the next label, as ranges of the bytes; nil at the end.
+    @inlinable public mutating func next() -> (name: Range<Int>, value: Range<Int>)? {
+        guard at < base.count else { return nil }
+        return (text(), text())
+    }
+
+    @inlinable mutating func text() -> Range<Int> {
+        var length = 0
+        var shift = 0
+        while true {
+            precondition(at < base.count && shift < 35, "label bytes that are not canonical")
+            let byte = base[at]
+            at += 1
+            length |= Int(byte & 0x7f) << shift
+            if byte < 0x80 { break }
+            shift += 7
+        }
+        precondition(length <= base.count - at, "label bytes that are not canonical")
+        defer { at += length }
+        return at..<at + length
     }
 }

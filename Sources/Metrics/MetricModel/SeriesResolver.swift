@@ -6,7 +6,8 @@ public protocol SeriesResolver: Sendable {
     var spellingHash: KeyedHash128 { get }
 
     /// `ordinals[i]` is the series whose labels were once sent with the hash `spellings[i]`, or
-    /// `SeriesOrdinal.unknown`. One call per body: the whole column under one lock.
+    /// `SeriesOrdinal.unknown`. `ordinals` comes with as many entries as `spellings`, all unknown. One call per body: the
+    /// whole column under one lock.
     func resolve(_ spellings: [Hash128], into ordinals: inout [UInt32])
 
     /// Stores the samples, registers what is new. Returns when they are durable and visible.

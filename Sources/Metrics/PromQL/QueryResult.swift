@@ -41,7 +41,8 @@ public struct QueryResult: Sendable {
     public var warnings: [String]
     public var infos: [String]
     public var statistics: QueryStatistics
-    public init(value: QueryValue, warnings: [String] = [], infos: [String] = [], statistics: QueryStatistics = .init()) {
+    public init(value: QueryValue, warnings: [String] = [], infos: [String] = [], statistics: QueryStatistics = .init())
+    {
         self.value = value
         self.warnings = warnings
         self.infos = infos

@@ -42,8 +42,8 @@ public final class Database: Sendable {
         }
         let objects = try await openObjects(directory, environment)
         return try await open(
-            objects: objects, logDirectory: directory.log + "/main", lock: lock, options: options,
-            environment: environment)
+            objects: objects, logDirectory: directory.log + "/main", directory: directory, lock: lock,
+            options: options, environment: environment)
     }
 
     /// Opens a database whose objects lie in `objects`. The log stays in a local directory; nil: no log, and what is not
@@ -53,18 +53,19 @@ public final class Database: Sendable {
         environment: Environment = .live
     ) async throws -> Database {
         try await open(
-            objects: objects, logDirectory: logDirectory, lock: nil, options: options, environment: environment)
+            objects: objects, logDirectory: logDirectory, directory: nil, lock: nil, options: options,
+            environment: environment)
     }
 
     private static func open(
-        objects: any ObjectStore, logDirectory: String?, lock: (any FileLock)?, options: DatabaseOptions,
-        environment: Environment
+        objects: any ObjectStore, logDirectory: String?, directory: DataDirectory?, lock: (any FileLock)?,
+        options: DatabaseOptions, environment: Environment
     ) async throws -> Database {
         let problems = options.problems()
         guard problems.isEmpty else { throw VarveError(.refused, problems.joined(separator: "; ")) }
         do throws(StorageError) {
             let store = try await MetricStore.open(
-                options.storeOptions(logDirectory: logDirectory), store: objects, layouts: .standard,
+                options.storeOptions(logDirectory: logDirectory, directory: directory), store: objects, layouts: .standard,
                 environment: environment)
             return Database(store: store, lock: lock, options: options, environment: environment)
         } catch { throw VarveError(error) }

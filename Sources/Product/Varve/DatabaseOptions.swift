@@ -26,10 +26,14 @@ public struct DatabaseOptions: Sendable {
     /// Everything that is wrong with these options, in the words of the flags; empty when all is well.
     public func problems() -> [String] { storeOptions(logDirectory: nil).region.problems() + limits.problems() }
 
-    func storeOptions(logDirectory: String?) -> MetricStoreOptions {
+    func storeOptions(logDirectory: String?, directory: DataDirectory? = nil) -> MetricStoreOptions {
         var options = MetricStoreOptions()
         options.limits = limits
         options.region.logDirectory = logDirectory
+        if let directory {
+            options.region.dataDirectory = directory.path
+            options.region.quarantineDirectory = directory.path + "/quarantine"
+        }
         options.region.durability = durability
         options.region.flushSize = flushSize
         options.region.flushAge = flushAge

@@ -41,6 +41,10 @@ extension VarveError {
     }
 
     public init(_ error: FileSystemError) {
-        if case .locked = error.kind { self.init(.taken, error.description) } else { self.init(.failed, error.description) }
+        if case .locked = error.kind {
+            self.init(.taken, error.description)
+        } else {
+            self.init(.failed, error.description)
+        }
     }
 }

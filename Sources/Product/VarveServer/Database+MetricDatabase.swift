@@ -117,7 +117,9 @@ extension Database: MetricDatabase {
         gauge("varve_object_bytes", "Bytes of live objects.", Double(engine.objectBytes))
         gauge("varve_unflushed_bytes", "Memory of rows that are not in objects yet.", Double(engine.memoryBytes))
         gauge("varve_epoch", "Version of the part list in memory.", Double(engine.epoch))
-        gauge("varve_manifest_version", "Number of the last durable change of the part list.", Double(engine.manifestVersion))
+        gauge(
+            "varve_manifest_version", "Number of the last durable change of the part list.",
+            Double(engine.manifestVersion))
         gauge("varve_wal_segments", "Log segments kept.", Double(engine.log.segments))
         gauge("varve_wal_bytes", "Bytes of log kept.", Double(engine.log.bytes))
         counter("varve_wal_commits_total", "Group commits.", engine.log.commits)

@@ -7,6 +7,10 @@ public struct RegionOptions: Sendable {
     public var name = "main"
     /// Directory of the log; nil: no log (what is not flushed is lost with the process).
     public var logDirectory: String?
+    /// Where torn bytes of the log are kept; nil: `quarantine` in the log's directory.
+    public var quarantineDirectory: String?
+    /// What `--data` is called in messages that name a command.
+    public var dataDirectory = "DIR"
     public var durability = Durability.always
     /// A log file's size. Default 64 MiB.
     public var logSegmentSize = ByteCount.mebibytes(64)
@@ -46,6 +50,8 @@ extension RegionOptions {
         var options = WALOptions()
         options.segmentSize = logSegmentSize
         options.durability = durability
+        options.quarantine = quarantineDirectory
+        options.dataDirectory = dataDirectory
         return options
     }
 }

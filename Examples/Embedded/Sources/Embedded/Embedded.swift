@@ -10,7 +10,7 @@ struct Embedded {
         }
         try await database.append(readings)
         let answer = try await database.query("max_over_time(room_temperature[1m])", at: now)
-        print(answer)
+        print(answer.value)
         try await database.close()
     }
 }

@@ -22,7 +22,8 @@ public struct KeyColumns: Sendable {
             switch (mine, theirs) {
             case (.int64(let a), .int64(let b)): difference = a[i] < b[j] ? -1 : (a[i] == b[j] ? 0 : 1)
             case (.float64(let a), .float64(let b)):
-                difference = a[i].isTotallyOrdered(belowOrEqualTo: b[j])
+                difference =
+                    a[i].isTotallyOrdered(belowOrEqualTo: b[j])
                     ? (b[j].isTotallyOrdered(belowOrEqualTo: a[i]) ? 0 : -1) : 1
             case (.bytes(let a), .bytes(let b)): difference = a.compare(i, with: b, j)
             case (.bool(let a), .bool(let b)): difference = a[i] == b[j] ? 0 : (b[j] ? -1 : 1)

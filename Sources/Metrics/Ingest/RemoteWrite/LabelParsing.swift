@@ -14,7 +14,8 @@ struct LabelParser {
 
     /// What is wrong with a label set in a well-formed message; nil: `metric` and `canonical` are set.
     /// - Parameter fields: of the label fields only, each a key 0x0a, a length and a message.
-    mutating func parse(_ base: UnsafeRawBufferPointer, _ fields: Range<Int>) throws(MalformedMessage) -> SampleRefusal? {
+    mutating func parse(_ base: UnsafeRawBufferPointer, _ fields: Range<Int>) throws(MalformedMessage) -> SampleRefusal?
+    {
         pairs.removeAll(keepingCapacity: true)
         metric = nil
         var cursor = ProtobufCursor(base, fields)

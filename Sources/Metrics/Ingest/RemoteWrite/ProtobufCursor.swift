@@ -32,7 +32,9 @@ struct ProtobufCursor {
     @inline(__always) var isAtEnd: Bool { position == end }
 
     @inline(__always)
-    private func byte(_ at: Int) -> UInt8 { base.baseAddress.unsafelyUnwrapped.load(fromByteOffset: at, as: UInt8.self) }
+    private func byte(_ at: Int) -> UInt8 {
+        base.baseAddress.unsafelyUnwrapped.load(fromByteOffset: at, as: UInt8.self)
+    }
 
     /// The next byte, if there is one.
     @inline(__always)
@@ -92,7 +94,8 @@ struct ProtobufCursor {
         let start = position
         let key = try varint()
         // Field numbers have 29 bits; 0 is none.
-        guard let type = WireType(rawValue: UInt8(truncatingIfNeeded: key & 7)), key >> 3 >= 1, key >> 3 < 1 << 29 else {
+        guard let type = WireType(rawValue: UInt8(truncatingIfNeeded: key & 7)), key >> 3 >= 1, key >> 3 < 1 << 29
+        else {
             throw MalformedMessage(offset: start, expected: "a field of a wire type that there is")
         }
         return (key >> 3, type)

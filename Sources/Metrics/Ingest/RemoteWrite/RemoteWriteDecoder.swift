@@ -59,6 +59,8 @@ public struct RemoteWriteDecoder: Sendable {
     private var metadata: [MetricMetadata] = []
     private var histograms = 0
     private var exemplars = 0
+    /// A message turned out to have no sample: it is among `messages` and counts for nothing.
+    private var hasDropped = false
 
     public init(limits: IngestLimits = IngestLimits()) { self.limits = limits }
 
@@ -68,14 +70,22 @@ public struct RemoteWriteDecoder: Sendable {
         do throws(MalformedMessage) {
             return try body.span.bytes.withUnsafeBytes { (base) throws(MalformedMessage) -> DecodedWrite in
                 try walk(base, resolver.spellingHash)
-                resolver.resolve(spellings, into: &ordinals)
+                Self.resolve(spellings, resolver, into: &ordinals)
                 try walkUnknown(base, resolver)
                 return try assemble(base)
             }
         } catch {
             throw IngestError(
-                .refused, "the body is not a prometheus.WriteRequest: at byte \(error.offset): expected \(error.expected)")
+                .refused,
+                "the body is not a prometheus.WriteRequest: at byte \(error.offset): expected \(error.expected)")
         }
+    }
+
+    private static func resolve(_ spellings: [Hash128], _ resolver: any SeriesResolver, into ordinals: inout [UInt32]) {
+        ordinals.removeAll(keepingCapacity: true)
+        ordinals.append(contentsOf: repeatElement(SeriesOrdinal.unknown, count: spellings.count))
+        resolver.resolve(spellings, into: &ordinals)
+        precondition(ordinals.count == spellings.count)
     }
 
     private mutating func removeAll() {
@@ -88,6 +98,7 @@ public struct RemoteWriteDecoder: Sendable {
         metadata = []
         histograms = 0
         exemplars = 0
+        hasDropped = false
     }
 
     // MARK: Step 1
@@ -215,12 +226,11 @@ public struct RemoteWriteDecoder: Sendable {
     ) throws(MalformedMessage) {
         let hash = resolver.spellingHash
         var again: [Int] = []
-        var dropped = 0
         for i in messages.indices where ordinals[i] == SeriesOrdinal.unknown && messages[i].walked < 0 {
             guard let series = try walkFields(base, messages[i].start..<messages[i].end, hash) else {
                 // No sample after all: what looked like one was part of something else.
                 messages[i].walked = Int.max
-                dropped += 1
+                hasDropped = true
                 continue
             }
             messages[i].walked = walked.count
@@ -230,9 +240,9 @@ public struct RemoteWriteDecoder: Sendable {
             }
             walked.append(series)
         }
-        guard !again.isEmpty || dropped > 0 else { return }
+        guard !again.isEmpty else { return }
         var found: [UInt32] = []
-        resolver.resolve(again.map { spellings[$0] }, into: &found)
+        Self.resolve(again.map { spellings[$0] }, resolver, into: &found)
         for (k, i) in again.enumerated() { ordinals[i] = found[k] }
     }
 
@@ -243,6 +253,13 @@ public struct RemoteWriteDecoder: Sendable {
         write.metadata = metadata
         write.histogramsSkipped = histograms
         write.exemplarsSkipped = exemplars
+        // Bodies of known series, each with one sample, are nearly all there is: whole columns, nothing else to do.
+        if walked.isEmpty, !hasDropped {
+            write.columns.series = ordinals
+            write.columns.timestamps = messages.map(\.timestamp)
+            write.columns.values = messages.map(\.value)
+            return write
+        }
         let count = messages.count + timestamps.count
         write.columns.series.reserveCapacity(count)
         write.columns.timestamps.reserveCapacity(count)

@@ -22,7 +22,8 @@ public struct RemoteWriteOutcome: Sendable, Equatable {
         let reasons = samplesRefused.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.map {
             "\($0.value) \($0.key.rawValue)"
         }
-        return "\(total) of \(total + samplesWritten) samples were refused (\(reasons.joined(separator: ", "))), the others "
+        return
+            "\(total) of \(total + samplesWritten) samples were refused (\(reasons.joined(separator: ", "))), the others "
             + "are stored. First: \(firstOffender)"
     }
 }

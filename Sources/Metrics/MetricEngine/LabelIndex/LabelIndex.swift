@@ -28,6 +28,9 @@ struct LabelIndex: Sendable {
     private var taken: LabelIndexView?
     /// Codes of the series at hand; kept to spare an allocation each time.
     private var scratchNames: [UInt32] = []
+    /// Shape of the series inserted last, and its names.
+    private var lastShape: UInt32?
+    private var lastNames: [UInt32] = []
     private var scratchCodes: [UInt32] = []
 
     /// - Parameter hash: keyed, so that no sender can aim at a collision.
@@ -59,31 +62,31 @@ struct LabelIndex: Sendable {
 
     /// The ordinal of a label set; nil when it is not here.
     /// - Parameter labels: canonical (`LabelEncoding`).
-    func find(metric: UnsafeRawBufferPointer, labels: ArraySlice<UInt8>) -> UInt32? {
+    func find(metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer) -> UInt32? {
         guard let metricCode = metrics.code(of: metric) else { return nil }
         var nameCodes: [UInt32] = []
         var valueCodes: [UInt32] = []
-        var isKnown = true
-        labels.withUnsafeBytes { bytes in
-            walk(labels) { name, value in
-                guard isKnown, let nameCode = names.code(of: UnsafeRawBufferPointer(rebasing: bytes[name])),
-                    let code = values[Int(nameCode)].code(of: UnsafeRawBufferPointer(rebasing: bytes[value]))
-                else {
-                    isKnown = false
-                    return
-                }
-                nameCodes.append(nameCode)
-                valueCodes.append(code)
-            }
+        var cursor = LabelCursor(labels)
+        while let (name, value) = cursor.next() {
+            let nameText = UnsafeRawBufferPointer(rebasing: labels[name])
+            guard let nameCode = guessedName(nameCodes.count, nameText) ?? names.code(of: nameText),
+                let code = values[Int(nameCode)].code(of: UnsafeRawBufferPointer(rebasing: labels[value]))
+            else { return nil }
+            nameCodes.append(nameCode)
+            valueCodes.append(code)
         }
-        guard isKnown, let shape = shapes[nameCodes] else { return nil }
+        guard let shape = nameCodes == lastNames ? lastShape : shapes[nameCodes] else { return nil }
         return identity.find(hashOf(metricCode, shape, valueCodes)) { has($0, metricCode, shape, valueCodes) }
+    }
+
+    func find(metric: ArraySlice<UInt8>, labels: ArraySlice<UInt8>) -> UInt32? {
+        metric.withUnsafeBytes { metric in labels.withUnsafeBytes { find(metric: metric, labels: $0) } }
     }
 
     /// The ordinal of a label set, new if need be.
     /// - Parameter labels: canonical (`LabelEncoding`).
     mutating func insert(
-        metric: UnsafeRawBufferPointer, labels: ArraySlice<UInt8>
+        metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer
     ) -> (ordinal: UInt32, isNew: Bool) {
         let metricCode = metrics.intern(metric)
         if Int(metricCode) == seriesOfMetric.count { seriesOfMetric.append(AppendColumn()) }
@@ -93,24 +96,24 @@ struct LabelIndex: Sendable {
         scratchCodes = []
         nameCodes.removeAll(keepingCapacity: true)
         valueCodes.removeAll(keepingCapacity: true)
-        labels.withUnsafeBytes { bytes in
-            walk(labels) { name, value in
-                let nameCode = names.intern(UnsafeRawBufferPointer(rebasing: bytes[name]))
-                if Int(nameCode) == values.count { values.append(SymbolTable(hash: hash)) }
-                nameCodes.append(nameCode)
-                valueCodes.append(values[Int(nameCode)].intern(UnsafeRawBufferPointer(rebasing: bytes[value])))
-            }
+        var cursor = LabelCursor(labels)
+        while let (name, value) = cursor.next() {
+            let nameText = UnsafeRawBufferPointer(rebasing: labels[name])
+            let nameCode = guessedName(nameCodes.count, nameText) ?? names.intern(nameText)
+            if Int(nameCode) == values.count { values.append(SymbolTable(hash: hash)) }
+            nameCodes.append(nameCode)
+            valueCodes.append(values[Int(nameCode)].intern(UnsafeRawBufferPointer(rebasing: labels[value])))
         }
         let shape = intern(shape: nameCodes)
         let hashed = hashOf(metricCode, shape, valueCodes)
         defer {
             scratchNames = nameCodes
             scratchCodes = valueCodes
-            taken = nil
         }
         if let known = identity.find(hashed, where: { has($0, metricCode, shape, valueCodes) }) {
             return (known, false)
         }
+        taken = nil
         let ordinal = UInt32(count)
         precondition(ordinal < SeriesOrdinal.limit)
         valueCodes.withUnsafeBufferPointer { codes.append(contentsOf: $0) }
@@ -122,29 +125,33 @@ struct LabelIndex: Sendable {
         return (ordinal, true)
     }
 
+    mutating func insert(metric: ArraySlice<UInt8>, labels: ArraySlice<UInt8>) -> (ordinal: UInt32, isNew: Bool) {
+        metric.withUnsafeBytes { metric in labels.withUnsafeBytes { insert(metric: metric, labels: $0) } }
+    }
+
+    /// Series that come together mostly carry the same labels: the name at this place in the last shape, if it is `text`.
+    @inline(__always)
+    private func guessedName(_ place: Int, _ text: UnsafeRawBufferPointer) -> UInt32? {
+        guard place < lastNames.count, names.has(lastNames[place], text) else { return nil }
+        return lastNames[place]
+    }
+
     func metricCode(_ ordinal: UInt32) -> UInt32 { metricOf[Int(ordinal)] }
 
     private mutating func intern(shape nameCodes: [UInt32]) -> UInt32 {
-        if let known = shapes[nameCodes] { return known }
+        if nameCodes == lastNames, let lastShape { return lastShape }
+        if let known = shapes[nameCodes] {
+            lastNames = nameCodes
+            lastShape = known
+            return known
+        }
         let shape = UInt32(shapeEnds.count)
         nameCodes.withUnsafeBufferPointer { shapeNames.append(contentsOf: $0) }
         shapeEnds.append(UInt32(shapeNames.count))
         shapes[nameCodes] = shape
+        lastNames = nameCodes
+        lastShape = shape
         return shape
-    }
-
-    /// Indices are counted from the slice's start. Canonical bytes do not fail; others were refused at the door.
-    private func walk(_ labels: ArraySlice<UInt8>, _ body: (_ name: Range<Int>, _ value: Range<Int>) -> Void) {
-        let start = labels.startIndex
-        do {
-            try LabelEncoding.forEach(in: labels) { name, value in
-                body(
-                    name.lowerBound - start..<name.upperBound - start,
-                    value.lowerBound - start..<value.upperBound - start)
-            }
-        } catch {
-            preconditionFailure("labels that are not canonical reached the index: \(error)")
-        }
     }
 
     private func hashOf(_ metric: UInt32, _ shape: UInt32, _ valueCodes: [UInt32]) -> UInt32 {

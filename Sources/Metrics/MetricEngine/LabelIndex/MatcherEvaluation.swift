@@ -26,7 +26,7 @@ extension LabelIndexView {
         }
         guard !ofMetric.isEmpty else {
             let all = UInt32(count)
-            alive.forEach { if $0 < all { take($0) } }
+            alive.visit { if $0 < all { take($0) } }
             return found
         }
         for metric in metricCodes(ofMetric) {

@@ -44,7 +44,7 @@ struct OrdinalSet: Sendable, Equatable {
 
     /// Members in rising order.
     @inline(__always)
-    func forEach(_ body: (UInt32) -> Void) {
+    func visit(_ body: (UInt32) -> Void) {
         for (i, word) in words.enumerated() {
             var rest = word
             while rest != 0 {

@@ -8,12 +8,14 @@ import Synchronization
 struct SymbolTable: Sendable {
     private var ends = AppendColumn<Int>()
     private var bytes = AppendColumn<UInt8>()
-    private var slots: SlotStorage
+    private var slots: SymbolSlots
     private let hash: KeyedHash128
+    /// The code that was asked for last.
+    private var last: UInt32 = 0
 
     init(hash: KeyedHash128) {
         self.hash = hash
-        slots = SlotStorage(bits: 3)
+        slots = SymbolSlots(bits: 3)
     }
 
     var count: Int { ends.count }
@@ -21,26 +23,35 @@ struct SymbolTable: Sendable {
     /// Bytes held.
     var memory: Int { ends.count * 8 + bytes.count + slots.count * 8 }
 
-    func code(of text: UnsafeRawBufferPointer) -> UInt32? { view.code(of: text) }
+    func code(of text: UnsafeRawBufferPointer) -> UInt32? {
+        find(text, UInt32(truncatingIfNeeded: hash.hash(text).low))
+    }
+
+    @inline(__always)
+    func has(_ code: UInt32, _ text: UnsafeRawBufferPointer) -> Bool {
+        SymbolText.has(code, text, ends.view, bytes.view)
+    }
 
     /// The code of `text`, new if need be.
     mutating func intern(_ text: UnsafeRawBufferPointer) -> UInt32 {
         // Neighbours often carry the same value: compared before it is hashed.
-        if ends.count > 0, view.has(UInt32(ends.count - 1), text) { return UInt32(ends.count - 1) }
+        if last < UInt32(ends.count), SymbolText.has(last, text, ends.view, bytes.view) { return last }
         let hashed = UInt32(truncatingIfNeeded: hash.hash(text).low)
-        if let known = view.find(text, hashed) { return known }
+        if let known = find(text, hashed) {
+            last = known
+            return known
+        }
         let code = UInt32(ends.count)
         bytes.append(contentsOf: text.bindMemory(to: UInt8.self))
         ends.append(bytes.count)
-        if (ends.count + 1) * 4 > slots.count * 3 { grow() }
+        if (ends.count + 1) * 4 > slots.count * 3 { slots = slots.doubled() }
         slots.insert(hash: hashed, code: code)
+        last = code
         return code
     }
 
-    private mutating func grow() {
-        let larger = SlotStorage(bits: slots.bits + 1)
-        slots.forEach { hash, code in larger.insert(hash: hash, code: code) }
-        slots = larger
+    private func find(_ text: UnsafeRawBufferPointer, _ hashed: UInt32) -> UInt32? {
+        slots.find(hash: hashed) { SymbolText.has($0, text, ends.view, bytes.view) }
     }
 }
 
@@ -48,67 +59,96 @@ struct SymbolTable: Sendable {
 struct SymbolView: Sendable {
     fileprivate let ends: ColumnView<Int>
     fileprivate let bytes: ColumnView<UInt8>
-    fileprivate let slots: SlotStorage
+    fileprivate let slots: SymbolSlots
     fileprivate let hash: KeyedHash128
 
     var count: Int { ends.count }
 
     /// The text of a code; the view must outlive the use.
     @inline(__always)
-    func text(_ code: UInt32) -> UnsafeRawBufferPointer {
-        let i = Int(code)
-        return UnsafeRawBufferPointer(bytes.slice((i == 0 ? 0 : ends[i - 1])..<ends[i]))
-    }
+    func text(_ code: UInt32) -> UnsafeRawBufferPointer { SymbolText.text(code, ends, bytes) }
 
     func string(_ code: UInt32) -> String { String(decoding: text(code), as: UTF8.self) }
 
     func code(of text: UnsafeRawBufferPointer) -> UInt32? {
-        find(text, UInt32(truncatingIfNeeded: hash.hash(text).low))
+        // A code beyond the view came after it: not found, as it was not there.
+        slots.find(hash: UInt32(truncatingIfNeeded: hash.hash(text).low)) { code in
+            Int(code) < ends.count && SymbolText.has(code, text, ends, bytes)
+        }
     }
 
     func code(of text: String) -> UInt32? {
         var text = text
         return text.withUTF8 { code(of: UnsafeRawBufferPointer($0)) }
     }
+}
 
-    fileprivate func has(_ code: UInt32, _ wanted: UnsafeRawBufferPointer) -> Bool {
-        ByteOrder.areEqual(text(code), wanted)
+private enum SymbolText {
+    @inline(__always)
+    static func text(_ code: UInt32, _ ends: ColumnView<Int>, _ bytes: ColumnView<UInt8>) -> UnsafeRawBufferPointer {
+        let i = Int(code)
+        return UnsafeRawBufferPointer(bytes.slice((i == 0 ? 0 : ends[i - 1])..<ends[i]))
     }
 
-    fileprivate func find(_ text: UnsafeRawBufferPointer, _ hashed: UInt32) -> UInt32? {
-        // A code beyond the view came after it: not found, as it was not there.
-        slots.find(hash: hashed) { Int($0) < ends.count && has($0, text) }
+    @inline(__always)
+    static func has(
+        _ code: UInt32, _ wanted: UnsafeRawBufferPointer, _ ends: ColumnView<Int>, _ bytes: ColumnView<UInt8>
+    ) -> Bool {
+        ByteOrder.areEqual(text(code, ends, bytes), wanted)
     }
 }
 
 /// Open addressing: 32 bits of hash and a code + 1 in each slot; 0 is empty. Slots are only ever filled, one word at a
 /// time, so readers may probe while the writer inserts.
-private final class SlotStorage: @unchecked Sendable {
-    let bits: Int
-    private let slots: UnsafeMutablePointer<Atomic<UInt64>>
+private struct SymbolSlots: @unchecked Sendable {
+    private final class Storage {
+        let base: UnsafeMutablePointer<Atomic<UInt64>>
+        let count: Int
+        init(count: Int) {
+            self.count = count
+            base = .allocate(capacity: count)
+            for i in 0..<count { (base + i).initialize(to: Atomic(0)) }
+        }
+        deinit {
+            base.deinitialize(count: count)
+            base.deallocate()
+        }
+    }
+
+    private let storage: Storage
+    private let base: UnsafeMutablePointer<Atomic<UInt64>>
+    private let bits: Int
     var count: Int { 1 << bits }
 
     init(bits: Int) {
         self.bits = bits
-        slots = .allocate(capacity: 1 << bits)
-        for i in 0..<1 << bits { (slots + i).initialize(to: Atomic(0)) }
+        storage = Storage(count: 1 << bits)
+        base = storage.base
     }
-    deinit {
-        slots.deinitialize(count: count)
-        slots.deallocate()
+
+    func doubled() -> SymbolSlots {
+        let larger = SymbolSlots(bits: bits + 1)
+        for i in 0..<count {
+            let slot = base[i].load(ordering: .relaxed)
+            if slot != 0 { larger.place(slot) }
+        }
+        return larger
     }
+
+    func insert(hash: UInt32, code: UInt32) { place(UInt64(hash) << 32 | (UInt64(code) + 1)) }
 
     /// There is always an empty slot: the table is at most three quarters full.
-    func insert(hash: UInt32, code: UInt32) {
-        var at = position(hash)
-        while slots[at].load(ordering: .relaxed) != 0 { at = (at + 1) & (count - 1) }
-        slots[at].store(UInt64(hash) << 32 | (UInt64(code) + 1), ordering: .releasing)
+    private func place(_ slot: UInt64) {
+        var at = Int(slot >> 32) & (count - 1)
+        while base[at].load(ordering: .relaxed) != 0 { at = (at + 1) & (count - 1) }
+        base[at].store(slot, ordering: .releasing)
     }
 
+    @inline(__always)
     func find(hash: UInt32, where isIt: (UInt32) -> Bool) -> UInt32? {
-        var at = position(hash)
+        var at = Int(hash) & (count - 1)
         while true {
-            let slot = slots[at].load(ordering: .acquiring)
+            let slot = base[at].load(ordering: .acquiring)
             if slot == 0 { return nil }
             if UInt32(truncatingIfNeeded: slot >> 32) == hash {
                 let code = UInt32(truncatingIfNeeded: slot) - 1
@@ -117,13 +157,4 @@ private final class SlotStorage: @unchecked Sendable {
             at = (at + 1) & (count - 1)
         }
     }
-
-    func forEach(_ body: (_ hash: UInt32, _ code: UInt32) -> Void) {
-        for i in 0..<count {
-            let slot = slots[i].load(ordering: .relaxed)
-            if slot != 0 { body(UInt32(truncatingIfNeeded: slot >> 32), UInt32(truncatingIfNeeded: slot) - 1) }
-        }
-    }
-
-    private func position(_ hash: UInt32) -> Int { Int(hash) & (count - 1) }
 }

@@ -51,7 +51,9 @@ extension MetricStore {
         registry.state.withLock { state in
             statistics.series = state.index.count
             statistics.indexBytes = state.index.memory
-            if let newest = state.segments.keys.max() { statistics.liveSeries = state.segments[newest]?.alive.count ?? 0 }
+            if let newest = state.segments.keys.max() {
+                statistics.liveSeries = state.segments[newest]?.alive.count ?? 0
+            }
         }
         statistics.indexBytes += registry.spellings.memory
         statistics.metadataFamilies = metadataCache.all.count
@@ -72,7 +74,7 @@ extension LabelIndexView {
         var ofMetric = [Int](repeating: 0, count: metrics.count)
         var ofPair = values.map { [Int](repeating: 0, count: $0.count) }
         let all = UInt32(count)
-        alive.forEach { ordinal in
+        alive.visit { ordinal in
             guard ordinal < all else { return }
             cardinality.series += 1
             ofMetric[Int(metricOf[Int(ordinal)])] += 1

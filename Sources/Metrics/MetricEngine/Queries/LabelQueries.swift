@@ -32,8 +32,8 @@ extension MetricStore {
                 var shapes = OrdinalSet()
                 for ordinal in ordinals { shapes.insert(index.shapeOf[Int(ordinal)]) }
                 var names = OrdinalSet()
-                shapes.forEach { shape in for name in index.names(ofShape: shape) { names.insert(name) } }
-                names.forEach { found.append(index.names.string($0)) }
+                shapes.visit { shape in for name in index.names(ofShape: shape) { names.insert(name) } }
+                names.visit { found.append(index.names.string($0)) }
             }
             return found
         }
@@ -48,7 +48,7 @@ extension MetricStore {
                 var codes = OrdinalSet()
                 if name.hasSameBytes(as: Labels.metricNameLabel) {
                     for ordinal in ordinals { codes.insert(index.metricOf[Int(ordinal)]) }
-                    codes.forEach { found.append(index.metrics.string($0)) }
+                    codes.visit { found.append(index.metrics.string($0)) }
                     return
                 }
                 guard let wanted = index.names.code(of: name) else { return }
@@ -56,7 +56,7 @@ extension MetricStore {
                     guard let at = index.position(of: wanted, inShape: index.shapeOf[Int(ordinal)]) else { continue }
                     codes.insert(index.codes[index.firstCode(of: ordinal) + at])
                 }
-                codes.forEach { found.append(index.values[Int(wanted)].string($0)) }
+                codes.visit { found.append(index.values[Int(wanted)].string($0)) }
             }
             return found
         }
@@ -88,7 +88,8 @@ extension MetricStore {
             let found = try await body { use in try await self.visit(request, use) }
             // By bytes: a set of strings would take two spellings of one character for one.
             var distinct: [String] = []
-            for text in found.sorted(by: { $0.precedesByBytes($1) }) where distinct.last?.hasSameBytes(as: text) != true {
+            for text in found.sorted(by: { $0.precedesByBytes($1) }) where distinct.last?.hasSameBytes(as: text) != true
+            {
                 distinct.append(text)
             }
             return Array(distinct.prefix(request.bound))
@@ -116,7 +117,7 @@ extension MetricStore {
         var all = OrdinalSet()
         for matchers in sets { for ordinal in index.select(matchers, among: alive) { all.insert(ordinal) } }
         var ordinals: [UInt32] = []
-        all.forEach { ordinals.append($0) }
+        all.visit { ordinals.append($0) }
         return ordinals
     }
 }

@@ -66,8 +66,7 @@ final class SegmentIndexCache: Sendable {
             try Task.checkCancellation()
             let rows = try SeriesRows(batch)
             for row in 0..<rows.count {
-                let labels = rows.labels[row]
-                let (ordinal, isNew) = rows.metrics[row].withUnsafeBytes { index.insert(metric: $0, labels: labels) }
+                let (ordinal, isNew) = index.insert(metric: rows.metrics[row], labels: rows.labels[row])
                 if isNew {
                     ids.append([rows.ids[row]])
                 } else if !ids[Int(ordinal)].contains(rows.ids[row]) {

@@ -96,7 +96,8 @@ extension MetricStore: SeriesSource {
                 }
                 while at < keys.count, keys[at] < id { at += 1 }
                 guard at < keys.count, keys[at] == id else {
-                    throw StorageError(.damaged, "a scan for chosen series returned series \(id), which was not asked for")
+                    throw StorageError(
+                        .damaged, "a scan for chosen series returned series \(id), which was not asked for")
                 }
                 pieces.append(
                     Piece(

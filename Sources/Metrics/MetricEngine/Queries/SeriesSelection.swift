@@ -71,8 +71,10 @@ extension MetricStore {
         var chosen = matcherSets.count == 1 ? view.index.select(matcherSets[0], among: alive) : []
         if matcherSets.count > 1 {
             var union = OrdinalSet()
-            for matchers in matcherSets { for ordinal in view.index.select(matchers, among: alive) { union.insert(ordinal) } }
-            union.forEach { chosen.append($0) }
+            for matchers in matcherSets {
+                for ordinal in view.index.select(matchers, among: alive) { union.insert(ordinal) }
+            }
+            union.visit { chosen.append($0) }
         }
         var groupOfOrdinal: [UInt32: UInt32] = [:]
         groupOfOrdinal.reserveCapacity(chosen.count)
@@ -119,10 +121,10 @@ extension MetricStore {
     ) {
         var texts = LabelTexts(older.index)
         let registered = selection.view.index.count
-        found.forEach { ordinal in
+        found.visit { ordinal in
             let labels = older.index.canonicalLabels(of: ordinal)
-            let known = registry.state.withLock {
-                $0.index.find(metric: older.index.metric(of: ordinal), labels: labels[...])
+            let known = labels.withUnsafeBytes { labels in
+                registry.state.withLock { $0.index.find(metric: older.index.metric(of: ordinal), labels: labels) }
             }
             let group: UInt32
             let next = UInt32(selection.groups.count)

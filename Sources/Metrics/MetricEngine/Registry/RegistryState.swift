@@ -39,14 +39,13 @@ struct RegistryState: Sendable {
     func isPrimary(_ id: Int64, of ordinal: UInt32) -> Bool { ids[Int(ordinal)] == id }
 
     /// A series that comes from an object or from the log, with its id.
-    mutating func insert(metric: ArraySlice<UInt8>, labels: ArraySlice<UInt8>, id: Int64, names: MetricNames) -> UInt32 {
-        let (ordinal, isNew) = metric.withUnsafeBytes { index.insert(metric: $0, labels: labels) }
-        let number = SeriesID(rawValue: id).metric
-        let code = Int(index.metricCode(ordinal))
-        learn(number: number, ofMetric: code, metric, names)
+    mutating func insert(
+        metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer, id: Int64, names: MetricNames
+    ) -> UInt32 {
+        let (ordinal, isNew) = index.insert(metric: metric, labels: labels)
+        learn(number: SeriesID(rawValue: id).metric, ofMetric: Int(index.metricCode(ordinal)), metric, names)
         if isNew {
-            ids.append(id)
-            ordinalOfID.insert(Self.hash(id), ordinal)
+            append(id: id, of: ordinal)
         } else if ids[Int(ordinal)] != id, ordinalOfExtraID[id] == nil {
             extraIDs[ordinal, default: []].append(id)
             ordinalOfExtraID[id] = ordinal
@@ -54,12 +53,19 @@ struct RegistryState: Sendable {
         return ordinal
     }
 
-    private mutating func learn(number: Int64, ofMetric code: Int, _ metric: ArraySlice<UInt8>, _ names: MetricNames) {
+    private mutating func append(id: Int64, of ordinal: UInt32) {
+        ids.append(id)
+        ordinalOfID.insert(Self.hash(id), ordinal)
+    }
+
+    private mutating func learn(
+        number: Int64, ofMetric code: Int, _ metric: UnsafeRawBufferPointer, _ names: MetricNames
+    ) {
         if code >= metricNumbers.count {
             metricNumbers.append(contentsOf: repeatElement(-1, count: code + 1 - metricNumbers.count))
         }
         // Of several numbers the newest goes on.
-        guard number > metricNumbers[code] || names.name(of: number) == nil else { return }
+        guard number != metricNumbers[code] else { return }
         metricNumbers[code] = max(metricNumbers[code], number)
         names.learn(number, String(decoding: metric, as: UTF8.self))
     }
@@ -70,29 +76,75 @@ struct RegistryState: Sendable {
     }
 
     /// A new series: ordinal and id. The caller has made sure that `numbers` suffice.
-    /// - Returns: nil when the numbers of a region are used up for good.
-    mutating func register(metric: ArraySlice<UInt8>, labels: ArraySlice<UInt8>, names: MetricNames) -> UInt32? {
-        if let known = metric.withUnsafeBytes({ index.find(metric: $0, labels: labels) }) { return known }
-        var number: Int64 = -1
-        let code = metric.withUnsafeBytes { index.metrics.code(of: $0) }
-        if let code, Int(code) < metricNumbers.count { number = metricNumbers[Int(code)] }
+    mutating func register(
+        metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer, names: MetricNames
+    ) -> UInt32 {
+        let (ordinal, isNew) = index.insert(metric: metric, labels: labels)
+        // The batch may say one label set twice.
+        guard isNew else { return ordinal }
+        let code = Int(index.metricCode(ordinal))
+        var number: Int64 = code < metricNumbers.count ? metricNumbers[code] : -1
         if number < 0 {
-            guard let taken = numbers.takeMetric() else { return nil }
-            number = taken
+            number = numbers.takeMetric()
+            learn(number: number, ofMetric: code, metric, names)
         }
-        guard let series = numbers.takeSeries() else { return nil }
-        return insert(metric: metric, labels: labels, id: SeriesID(metric: number, series: series).rawValue, names: names)
+        append(id: SeriesID(metric: number, series: numbers.takeSeries()).rawValue, of: ordinal)
+        return ordinal
     }
 
     // MARK: Alive in a segment
 
-    /// Whether a series that becomes alive in a segment must have its row logged with the samples: its labels could
+    mutating func makeAlive(_ pairs: [SeriesInSegment]) {
+        var at = 0
+        while at < pairs.count {
+            let start = pairs[at].segment
+            // Taken out, so that the sets are changed in place and not copied.
+            var series = segments.removeValue(forKey: start) ?? SegmentSeries()
+            while at < pairs.count, pairs[at].segment == start {
+                series.alive.insert(pairs[at].ordinal)
+                at += 1
+            }
+            segments[start] = series
+        }
+    }
+
+    /// The rows of these ids are in an object of the segment.
+    mutating func markPersisted(_ ids: ArraySlice<Int64>, _ ordinals: [UInt32], in segment: Int64) {
+        var series = segments.removeValue(forKey: segment) ?? SegmentSeries()
+        for (id, ordinal) in zip(ids, ordinals) where ordinal != SeriesOrdinal.unknown {
+            series.alive.insert(ordinal)
+            if isPrimary(id, of: ordinal) {
+                series.persisted.insert(ordinal)
+            } else {
+                series.persistedExtras.insert(id)
+            }
+        }
+        segments[segment] = series
+    }
+}
+
+/// A series alive in a segment.
+struct SeriesInSegment: Hashable, Sendable {
+    var segment: Int64
+    var ordinal: UInt32
+}
+
+/// What is alive in one segment and next to it, for many questions in a row.
+struct SegmentPlace {
+    let start: Int64
+    let alive: OrdinalSet
+    private let neighbours: [OrdinalSet]
+
+    init(_ start: Int64, _ length: Int64, _ state: RegistryState) {
+        self.start = start
+        alive = state.segments[start]?.alive ?? OrdinalSet()
+        neighbours = state.segments.compactMap { other, series in
+            other >= start - length && other != start ? series.alive : nil
+        }
+    }
+
+    /// Whether a series that becomes alive in the segment must have its row logged with the samples: its labels could
     /// otherwise be lost with an older segment that expires. One that is alive in the segment before, or in a later one,
     /// has its row there, or in the log.
-    func needsRow(_ ordinal: UInt32, in segment: Int64, length: Int64) -> Bool {
-        for (start, series) in segments where start >= segment - length && start != segment {
-            if series.alive.contains(ordinal) { return false }
-        }
-        return true
-    }
+    func needsRow(_ ordinal: UInt32) -> Bool { !neighbours.contains { $0.contains(ordinal) } }
 }

@@ -43,14 +43,26 @@ final class SeriesMaterialiser: FlushContributor {
         let scan = snapshot.scan(ScanRequest(table: SeriesTable.number, segment: segment, keys: keys))
         while let batch = try await scan.next() {
             let rows = try SeriesRows(batch)
-            registry.state.withLock { state in
-                for row in 0..<rows.count {
-                    let id = rows.ids[row]
-                    let ordinal = state.insert(
-                        metric: rows.metrics[row], labels: rows.labels[row], id: id, names: registry.names)
-                    // Rows looked up by id in a segment that is not loaded say nothing of the others there.
-                    guard keys == nil else { continue }
-                    state.markPersisted(id, ordinal, in: segment.lowerBound)
+            insert(rows) { ordinals, state in
+                // Rows looked up by id in a segment that is not loaded say nothing of the others there.
+                if keys == nil { state.markPersisted(rows.ids[...], ordinals, in: segment.lowerBound) }
+            }
+        }
+    }
+
+    /// Series into the registry; then `note` is given their ordinals, row by row.
+    private func insert(_ rows: SeriesRows, _ note: ([UInt32], inout RegistryState) -> Void) {
+        rows.metrics.withRows { metrics in
+            rows.labels.withRows { labels in
+                registry.state.withLock { state in
+                    var ordinals: [UInt32] = []
+                    ordinals.reserveCapacity(rows.count)
+                    for row in 0..<rows.count {
+                        ordinals.append(
+                            state.insert(
+                                metric: metrics[row], labels: labels[row], id: rows.ids[row], names: registry.names))
+                    }
+                    note(ordinals, &state)
                 }
             }
         }
@@ -59,13 +71,9 @@ final class SeriesMaterialiser: FlushContributor {
     func didReplay(_ rows: [TableRows]) async throws {
         for part in rows where part.table == SeriesTable.number {
             let series = try SeriesRows(part.batch)
-            registry.state.withLock { state in
-                for row in 0..<series.count {
-                    let ordinal = state.insert(
-                        metric: series.metrics[row], labels: series.labels[row], id: series.ids[row],
-                        names: registry.names)
-                    state.makeAlive([SeriesInSegment(segment: series.segments[row], ordinal: ordinal)])
-                }
+            insert(series) { ordinals, state in
+                state.makeAlive(
+                    zip(series.segments, ordinals).map { SeriesInSegment(segment: $0, ordinal: $1) })
             }
         }
         for part in rows where part.table == SamplesTable.number {
@@ -88,18 +96,16 @@ final class SeriesMaterialiser: FlushContributor {
     private func markAlive(_ ids: [Int64], _ times: [Int64]) -> Set<Int64> {
         registry.state.withLock { state in
             var unknown: Set<Int64> = []
-            var last: SeriesInSegment?
+            var pairs: [SeriesInSegment] = []
             for (id, time) in zip(ids, times) {
                 guard let ordinal = state.ordinal(of: id) else {
                     unknown.insert(id)
                     continue
                 }
                 let inBounds = min(max(time, MetricLimits.earliest), MetricLimits.latest)
-                let pair = SeriesInSegment(segment: registry.segment(of: inBounds), ordinal: ordinal)
-                if pair == last || state.segments[pair.segment]?.alive.contains(ordinal) == true { continue }
-                state.makeAlive([pair])
-                last = pair
+                pairs.append(SeriesInSegment(segment: registry.segment(of: inBounds), ordinal: ordinal))
             }
+            state.makeAlive(pairs)
             return unknown
         }
     }
@@ -174,28 +180,13 @@ final class SeriesMaterialiser: FlushContributor {
         for part in contents.parts {
             let start = part.segment.lowerBound
             for slice in stride(from: 0, to: part.keys.count, by: 8_192) {
+                let ids = part.keys[slice..<min(slice + 8_192, part.keys.count)]
                 registry.state.withLock { state in
-                    for id in part.keys[slice..<min(slice + 8_192, part.keys.count)] {
-                        guard let ordinal = state.ordinal(of: id) else { continue }
-                        state.markPersisted(id, ordinal, in: start)
-                    }
+                    let ordinals = ids.map { state.ordinal(of: $0) ?? SeriesOrdinal.unknown }
+                    state.markPersisted(ids, ordinals, in: start)
                 }
             }
         }
-    }
-}
-
-extension RegistryState {
-    /// The row of this id is in an object of the segment.
-    mutating func markPersisted(_ id: Int64, _ ordinal: UInt32, in segment: Int64) {
-        var series = segments.removeValue(forKey: segment) ?? SegmentSeries()
-        series.alive.insert(ordinal)
-        if isPrimary(id, of: ordinal) {
-            series.persisted.insert(ordinal)
-        } else {
-            series.persistedExtras.insert(id)
-        }
-        segments[segment] = series
     }
 }
 

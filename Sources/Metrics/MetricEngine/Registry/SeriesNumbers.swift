@@ -20,24 +20,34 @@ struct SeriesNumbers: Sendable, Equatable {
 
     /// Starts after everything that was ever reserved.
     init(counters: [String: UInt64]) {
-        nextMetric = max(counters[Self.metricCounter] ?? 0, 1)
+        // A counter from a file may be anything; past the bits of an id there are no numbers.
+        nextMetric = min(max(counters[Self.metricCounter] ?? 0, 1), UInt64(SeriesID.maximumMetric) + 1)
         metricLimit = nextMetric
-        nextSeries = max(counters[Self.seriesCounter] ?? 0, 1)
+        nextSeries = min(max(counters[Self.seriesCounter] ?? 0, 1), UInt64(SeriesID.maximumSeries) + 1)
         seriesLimit = nextSeries
     }
 
-    func has(metrics: Int, series: Int) -> Bool {
-        nextMetric + UInt64(metrics) <= metricLimit && nextSeries + UInt64(series) <= seriesLimit
+    /// Whether so many numbers can be handed out now.
+    func has(_ needed: NumbersNeeded) -> Bool {
+        nextMetric + UInt64(needed.metrics) <= metricLimit && nextSeries + UInt64(needed.series) <= seriesLimit
     }
 
-    mutating func takeMetric() -> Int64? {
-        guard nextMetric < metricLimit, nextMetric <= UInt64(SeriesID.maximumMetric) else { return nil }
+    /// Whether so many numbers will never be had again: the bits of an id are used up.
+    func lacksForGood(_ needed: NumbersNeeded) -> Bool {
+        nextMetric + UInt64(needed.metrics) > UInt64(SeriesID.maximumMetric) + 1
+            || nextSeries + UInt64(needed.series) > UInt64(SeriesID.maximumSeries) + 1
+    }
+
+    /// - Precondition: `has` one.
+    mutating func takeMetric() -> Int64 {
+        precondition(nextMetric < metricLimit && nextMetric <= UInt64(SeriesID.maximumMetric))
         defer { nextMetric += 1 }
         return Int64(nextMetric)
     }
 
-    mutating func takeSeries() -> Int64? {
-        guard nextSeries < seriesLimit, nextSeries <= UInt64(SeriesID.maximumSeries) else { return nil }
+    /// - Precondition: `has` one.
+    mutating func takeSeries() -> Int64 {
+        precondition(nextSeries < seriesLimit && nextSeries <= UInt64(SeriesID.maximumSeries))
         defer { nextSeries += 1 }
         return Int64(nextSeries)
     }

@@ -11,8 +11,13 @@ struct Registration: Sendable {
     var ids: [Int64] = []
     var timestamps: [Int64] = []
     var values: [Double] = []
-    /// Rows of the series table that must be in the log with the samples.
-    var seriesRows: [SeriesInSegment] = []
+    /// A row of the series table that must be in the log with the samples.
+    struct Row: Sendable {
+        var series: SeriesInSegment
+        /// Index among the new series of the columns, where its labels are; −1: the index has them.
+        var source: Int
+    }
+    var rows: [Row] = []
     /// What becomes known once the batch is staged.
     fileprivate var alive: [SeriesInSegment] = []
     fileprivate var spellings: [(Hash128, UInt32)] = []
@@ -34,100 +39,113 @@ enum RegistrationAttempt: Sendable {
 ///    registered, and their next write logs their rows.
 extension SeriesRegistry {
     func register(_ columns: SampleColumns) -> RegistrationAttempt {
-        state.withLock { register(columns, &$0) }
+        columns.newSeries.metrics.withRows { metrics in
+            columns.newSeries.labels.withRows { labels in
+                state.withLock { register(columns, metrics, labels, &$0) }
+            }
+        }
     }
 
-    private func register(_ columns: SampleColumns, _ state: inout RegistryState) -> RegistrationAttempt {
+    private func register(
+        _ columns: SampleColumns, _ metrics: ByteRows, _ labels: ByteRows, _ state: inout RegistryState
+    ) -> RegistrationAttempt {
         let new = columns.newSeries
         var registration = Registration()
-        var ordinals = [UInt32](repeating: SeriesOrdinal.unknown, count: new.count)
-        var refusals = [SampleRefusal?](repeating: nil, count: new.count)
+        var fates = [SeriesFate](repeating: .known(SeriesOrdinal.unknown), count: new.count)
         var pending: [PendingSeries] = []
         for i in 0..<new.count {
-            let metric = new.metrics[i]
-            let labels = new.labels[i]
-            if let refusal = refusal(metric: metric, labels: labels) {
-                refusals[i] = refusal
-            } else if let known = metric.withUnsafeBytes({ state.index.find(metric: $0, labels: labels) }) {
-                ordinals[i] = known
+            if let refusal = refusal(metric: metrics[i], labels: labels[i]) {
+                fates[i] = .refused(refusal)
+            } else if let known = state.index.find(metric: metrics[i], labels: labels[i]) {
+                fates[i] = .known(known)
             } else if state.index.count + pending.count >= limits.series {
-                refusals[i] = .tooManySeries
+                fates[i] = .refused(.tooManySeries)
             } else {
-                pending.append(PendingSeries(index: i, metric: metric, labels: labels))
+                pending.append(PendingSeries(index: i, labels: labels[i]))
             }
         }
-        pending.sort(by: PendingSeries.inOrder)
-        let needed = NumbersNeeded(metrics: newMetrics(pending, state), series: pending.count)
-        guard state.numbers.has(metrics: needed.metrics, series: needed.series) else { return .lacks(needed) }
-        for series in pending {
-            if let ordinal = state.register(metric: series.metric, labels: series.labels, names: names) {
-                ordinals[series.index] = ordinal
-            } else {
-                refusals[series.index] = .tooManySeries
+        pending.sort { $0.precedes($1, metrics, labels) }
+        let needed = NumbersNeeded(metrics: newMetrics(pending, metrics, state), series: pending.count)
+        if state.numbers.lacksForGood(needed) {
+            for series in pending { fates[series.index] = .refused(.tooManySeries) }
+        } else {
+            guard state.numbers.has(needed) else { return .lacks(needed) }
+            for series in pending {
+                fates[series.index] = .known(
+                    state.register(metric: metrics[series.index], labels: labels[series.index], names: names))
             }
         }
-        collectSamples(columns, ordinals, refusals, state, &registration)
+        collectSamples(columns, fates, state, &registration)
         for i in 0..<new.count {
-            if let spelling = new.spellings[i], refusals[i] == nil {
-                registration.spellings.append((spelling, ordinals[i]))
+            if let spelling = new.spellings[i], case .known(let ordinal) = fates[i] {
+                registration.spellings.append((spelling, ordinal))
             }
         }
         return .ready(registration)
     }
 
     /// Metrics without a number among series sorted by metric.
-    private func newMetrics(_ pending: [PendingSeries], _ state: RegistryState) -> Int {
+    private func newMetrics(_ pending: [PendingSeries], _ metrics: ByteRows, _ state: RegistryState) -> Int {
         var count = 0
         for (i, series) in pending.enumerated() {
-            if i > 0, pending[i - 1].metric.elementsEqual(series.metric) { continue }
-            if !series.metric.withUnsafeBytes({ state.hasNumber(metric: $0) }) { count += 1 }
+            if i > 0, ByteOrder.areEqual(metrics[pending[i - 1].index], metrics[series.index]) { continue }
+            if !state.hasNumber(metric: metrics[series.index]) { count += 1 }
         }
         return count
     }
 
     private func collectSamples(
-        _ columns: SampleColumns, _ ordinals: [UInt32], _ refusals: [SampleRefusal?], _ state: RegistryState,
-        _ registration: inout Registration
+        _ columns: SampleColumns, _ fates: [SeriesFate], _ state: RegistryState, _ registration: inout Registration
     ) {
         registration.ids.reserveCapacity(columns.count)
         registration.timestamps.reserveCapacity(columns.count)
         registration.values.reserveCapacity(columns.count)
+        // New series: the segment that was noted last. Most have all their samples in one.
+        var noted = [Int64](repeating: .min, count: fates.count)
         var seen: Set<SeriesInSegment> = []
-        var last: SeriesInSegment?
+        var place = SegmentPlace(segment(of: columns.timestamps.first ?? 0), segmentLength, state)
         for i in 0..<columns.count {
             var ordinal = columns.series[i]
+            let start = segment(of: columns.timestamps[i])
+            if start != place.start { place = SegmentPlace(start, segmentLength, state) }
+            var isNoted = false
+            var source = -1
             if ordinal & SampleColumns.newSeriesFlag != 0 {
-                let index = Int(ordinal & ~SampleColumns.newSeriesFlag)
-                if let refusal = refusals[index] {
-                    registration.outcome.refuse(refusal, samples: 1, offender(refusal, columns.newSeries, index))
+                source = Int(ordinal & ~SampleColumns.newSeriesFlag)
+                switch fates[source] {
+                case .refused(let refusal):
+                    registration.outcome.refuse(refusal, samples: 1, offender(refusal, columns.newSeries, source))
                     continue
+                case .known(let known): ordinal = known
                 }
-                ordinal = ordinals[index]
+                isNoted = noted[source] == start
+                noted[source] = start
             }
             registration.ids.append(state.ids[Int(ordinal)])
             registration.timestamps.append(columns.timestamps[i])
             registration.values.append(columns.values[i])
-            let pair = SeriesInSegment(segment: segment(of: columns.timestamps[i]), ordinal: ordinal)
-            if pair == last || state.segments[pair.segment]?.alive.contains(ordinal) == true { continue }
-            last = pair
-            guard seen.insert(pair).inserted else { continue }
+            if isNoted || place.alive.contains(ordinal) { continue }
+            let pair = SeriesInSegment(segment: start, ordinal: ordinal)
+            // A new series may be noted twice; one row more is harmless.
+            if source < 0, !seen.insert(pair).inserted { continue }
             registration.alive.append(pair)
-            if state.needsRow(ordinal, in: pair.segment, length: segmentLength) { registration.seriesRows.append(pair) }
+            if place.needsRow(ordinal) {
+                registration.rows.append(Registration.Row(series: pair, source: source))
+            }
         }
         registration.outcome.samplesStored = registration.ids.count
     }
 
-    private func refusal(metric: ArraySlice<UInt8>, labels: ArraySlice<UInt8>) -> SampleRefusal? {
+    private func refusal(metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer) -> SampleRefusal? {
         if metric.count > limits.labelNameBytes { return .labelNameTooLong }
         var count = 0
         var refusal: SampleRefusal?
-        do {
-            try LabelEncoding.forEach(in: labels) { name, value in
-                count += 1
-                if name.count > limits.labelNameBytes { refusal = refusal ?? .labelNameTooLong }
-                if value.count > limits.labelValueBytes { refusal = refusal ?? .labelValueTooLong }
-            }
-        } catch { preconditionFailure("labels that are not canonical reached the registry: \(error)") }
+        var cursor = LabelCursor(labels)
+        while let (name, value) = cursor.next() {
+            count += 1
+            if name.count > limits.labelNameBytes { refusal = refusal ?? .labelNameTooLong }
+            if value.count > limits.labelValueBytes { refusal = refusal ?? .labelValueTooLong }
+        }
         return count > limits.labelsPerSeries ? .tooManyLabels : refusal
     }
 
@@ -150,20 +168,26 @@ extension SeriesRegistry {
         if !registration.spellings.isEmpty { spellings.insert(registration.spellings) }
     }
 
-    /// Rows of the series table for series of the registry, in the order given.
-    func seriesRows(_ pairs: [SeriesInSegment]) -> RecordBatch? {
-        guard !pairs.isEmpty else { return nil }
+    /// The rows of the series table that a registration needs.
+    func seriesRows(_ registration: Registration, _ new: NewSeriesColumns) -> RecordBatch? {
+        let rows = registration.rows
+        guard !rows.isEmpty else { return nil }
         let (view, ids) = state.withLock { ($0.index.view(), $0.ids.view) }
         var metrics = BytesColumn()
         var labels = BytesColumn()
-        for pair in pairs {
-            metrics.append(Array(view.metric(of: pair.ordinal)))
-            labels.append(view.canonicalLabels(of: pair.ordinal))
+        for row in rows {
+            if row.source >= 0 {
+                metrics.append(new.metrics[row.source])
+                labels.append(new.labels[row.source])
+            } else {
+                metrics.append(Array(view.metric(of: row.series.ordinal)))
+                labels.append(view.canonicalLabels(of: row.series.ordinal))
+            }
         }
         return RecordBatch(
             trusted: SeriesTable.schema,
             [
-                .int64(pairs.map(\.segment)), .int64(pairs.map { ids[Int($0.ordinal)] }), .bytes(metrics),
+                .int64(rows.map(\.series.segment)), .int64(rows.map { ids[Int($0.series.ordinal)] }), .bytes(metrics),
                 .bytes(labels),
             ])
     }
@@ -174,7 +198,7 @@ extension SeriesRegistry {
     func reservation(for needed: NumbersNeeded) -> [(counter: String, upTo: UInt64)]? {
         state.withLock { state in
             let numbers = state.numbers
-            guard !numbers.has(metrics: needed.metrics, series: needed.series) else { return nil }
+            guard !numbers.has(needed) else { return nil }
             var reservations: [(counter: String, upTo: UInt64)] = []
             if numbers.nextMetric + UInt64(needed.metrics) > numbers.metricLimit {
                 let more = max(UInt64(needed.metrics), SeriesNumbers.metricBlock)
@@ -201,35 +225,39 @@ extension SeriesRegistry {
     }
 }
 
-/// A label set that the registry does not have.
+/// What becomes of a label set that came without an ordinal.
+private enum SeriesFate {
+    case known(UInt32)
+    case refused(SampleRefusal)
+}
+
+/// A label set that the registry does not have: where it is among the new ones, and where its job and instance lie.
 private struct PendingSeries {
     let index: Int
-    let metric: ArraySlice<UInt8>
-    let labels: ArraySlice<UInt8>
-    let job: ArraySlice<UInt8>
-    let instance: ArraySlice<UInt8>
+    private var job = 0..<0
+    private var instance = 0..<0
 
-    init(index: Int, metric: ArraySlice<UInt8>, labels: ArraySlice<UInt8>) {
+    init(index: Int, labels: UnsafeRawBufferPointer) {
         self.index = index
-        self.metric = metric
-        self.labels = labels
-        var job = labels.endIndex..<labels.endIndex
-        var instance = job
-        do {
-            try LabelEncoding.forEach(in: labels) { name, value in
-                if labels[name].elementsEqual("job".utf8) { job = value }
-                if labels[name].elementsEqual("instance".utf8) { instance = value }
-            }
-        } catch { preconditionFailure("labels that are not canonical reached the registry: \(error)") }
-        self.job = labels[job]
-        self.instance = labels[instance]
+        var cursor = LabelCursor(labels)
+        while let (name, value) = cursor.next() {
+            if name.count == 3, labels[name].elementsEqual("job".utf8) { job = value }
+            if name.count == 8, labels[name].elementsEqual("instance".utf8) { instance = value }
+        }
     }
 
-    static func inOrder(_ a: Self, _ b: Self) -> Bool {
-        for (x, y) in [(a.metric, b.metric), (a.job, b.job), (a.instance, b.instance), (a.labels, b.labels)] {
-            let order = x.withUnsafeBytes { x in y.withUnsafeBytes { y in ByteOrder.compare(x, y) } }
-            if order != 0 { return order < 0 }
-        }
-        return false
+    /// By metric, job, instance and the rest.
+    func precedes(_ other: Self, _ metrics: ByteRows, _ labels: ByteRows) -> Bool {
+        var order = ByteOrder.compare(metrics[index], metrics[other.index])
+        if order != 0 { return order < 0 }
+        let mine = labels[index]
+        let theirs = labels[other.index]
+        order = ByteOrder.compare(
+            UnsafeRawBufferPointer(rebasing: mine[job]), UnsafeRawBufferPointer(rebasing: theirs[other.job]))
+        if order != 0 { return order < 0 }
+        order = ByteOrder.compare(
+            UnsafeRawBufferPointer(rebasing: mine[instance]), UnsafeRawBufferPointer(rebasing: theirs[other.instance]))
+        if order != 0 { return order < 0 }
+        return ByteOrder.compare(mine, theirs) < 0
     }
 }

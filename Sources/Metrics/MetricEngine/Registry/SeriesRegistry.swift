@@ -56,7 +56,9 @@ final class SeriesRegistry: Sendable {
             gathered.reserveCapacity(columns.count)
             for ordinal in columns.series { gathered.append(ids[Int(ordinal)]) }
             if isOneSegment {
-                guard state.makeAlive(columns.series, in: segment(of: first), length: segmentLength) else { return nil }
+                guard state.makeAlive(columns.series[...], in: segment(of: first), length: segmentLength) else {
+                    return nil
+                }
                 return gathered
             }
             var at = 0
@@ -81,39 +83,19 @@ final class SeriesRegistry: Sendable {
 
 extension RegistryState {
     /// Marks the series alive in the segment; false, when one of them needs its row logged first.
-    fileprivate mutating func makeAlive(
-        _ ordinals: some RandomAccessCollection<UInt32>, in segment: Int64, length: Int64
-    ) -> Bool {
-        guard let series = segments[segment] else {
-            // The first write into a segment.
-            for ordinal in ordinals where needsRow(ordinal, in: segment, length: length) { return false }
-            segments[segment] = SegmentSeries()
-            for ordinal in ordinals { segments[segment]?.alive.insert(ordinal) }
-            return true
-        }
+    fileprivate mutating func makeAlive(_ ordinals: ArraySlice<UInt32>, in segment: Int64, length: Int64) -> Bool {
         var news: [UInt32] = []
-        for ordinal in ordinals where !series.alive.contains(ordinal) {
-            if needsRow(ordinal, in: segment, length: length) { return false }
-            news.append(ordinal)
+        if let series = segments[segment] {
+            for ordinal in ordinals where !series.alive.contains(ordinal) { news.append(ordinal) }
+            guard !news.isEmpty else { return true }
+        } else {
+            news = Array(ordinals)
         }
-        guard !news.isEmpty else { return true }
-        // Taken out, so that the set is changed in place and not copied.
-        guard var changed = segments.removeValue(forKey: segment) else { return true }
-        for ordinal in news { changed.alive.insert(ordinal) }
-        segments[segment] = changed
+        let place = SegmentPlace(segment, length, self)
+        for ordinal in news where place.needsRow(ordinal) { return false }
+        makeAlive(news.map { SeriesInSegment(segment: segment, ordinal: $0) })
         return true
     }
-
-    /// Marks pairs of segment and series alive.
-    mutating func makeAlive(_ pairs: [SeriesInSegment]) {
-        for pair in pairs { segments[pair.segment, default: SegmentSeries()].alive.insert(pair.ordinal) }
-    }
-}
-
-/// A series alive in a segment.
-struct SeriesInSegment: Hashable, Sendable {
-    var segment: Int64
-    var ordinal: UInt32
 }
 
 /// The registry at one moment.

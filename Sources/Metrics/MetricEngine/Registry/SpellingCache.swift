@@ -17,10 +17,9 @@ final class SpellingCache: Sendable {
 
     /// One lock for the whole column.
     func resolve(_ spellings: [Hash128], into ordinals: inout [UInt32]) {
-        ordinals.removeAll(keepingCapacity: true)
-        ordinals.reserveCapacity(spellings.count)
+        precondition(ordinals.count == spellings.count)
         tables.withLock { tables in
-            for spelling in spellings { ordinals.append(tables.find(spelling)) }
+            for i in spellings.indices { ordinals[i] = tables.find(spellings[i]) }
         }
     }
 

@@ -29,17 +29,22 @@ final class MergeCursor: BatchCursor {
     private var sources: [Source] = []
     private var isStarted = false
     private var output: RecordBatchBuilder
+    private var dropped = 0
+    /// The same for keys of two integers, which most rows have.
+    private let twoIntegers: TwoIntegerMerge?
     /// Rows that were dropped because a newer one has the same key.
-    private(set) var duplicates = 0
+    var duplicates: Int { twoIntegers?.duplicates ?? dropped }
 
     init(_ cursors: [any BatchCursor], schema: Schema, mode: UpdateMode) {
         self.schema = schema
         self.mode = mode
+        twoIntegers = TwoIntegerMerge(cursors, schema: schema, mode: mode)
         waiting = cursors
         output = RecordBatchBuilder(schema)
     }
 
     func next() async throws -> RecordBatch? {
+        if let twoIntegers { return try await twoIntegers.next() }
         if !isStarted {
             isStarted = true
             for cursor in waiting {
@@ -126,7 +131,7 @@ final class MergeCursor: BatchCursor {
                 if mode == .append {
                     output.append(sources[i].batch, sources[i].row..<sources[i].row + 1)
                 } else {
-                    if winner != nil { duplicates += 1 }
+                    if winner != nil { dropped += 1 }
                     winner = (sources[i].batch, sources[i].row)
                 }
                 sources[i].row += 1
@@ -153,7 +158,7 @@ final class MergeCursor: BatchCursor {
         let repeated = source.keys.rowsEqualToNext(in: rows)
         for row in repeated {
             output.append(source.batch, start..<row)
-            duplicates += 1
+            dropped += 1
             start = row + 1
         }
         output.append(source.batch, start..<rows.upperBound)
