@@ -98,6 +98,7 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -116,12 +117,16 @@ let package = Package(
         // Tests, by floor. Each may use everything below and the simulated world.
         tests("Compression", base), tests("Encodings", storage), tests("Parquet", storage),
         tests("ObjectStorage", storage), tests("WAL", storage), tests("ManifestLog", storage, excluding: ["Golden"]),
-        tests("StorageEngine", storage), tests("Simulation", storage), tests("MetricModel", metrics),
+        tests("StorageEngine", storage), tests("Simulation", storage), tests("Crash", metrics),
+        tests("MetricModel", metrics),
         tests("MetricEngine", metrics), tests("Ingest", metrics), tests("PromQL", metrics),
         tests("PromQLSyntax", metrics), tests("PromQLScript", metrics), tests("Varve", metrics + ["Varve"]),
         tests(
             "VarveServer",
-            ["VarveServer", "PromQL", "MetricModel", "Platform", .product(name: "Logging", package: "swift-log")]),
+            [
+                "VarveServer", "PromQL", "MetricModel", "MetricEngine", "Compression", "Platform",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

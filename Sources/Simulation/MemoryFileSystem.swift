@@ -31,12 +31,25 @@ public final class MemoryFileSystem: FileSystem {
     /// What a killed process leaves: everything that was written, whether synced or not.
     public func killed() -> MemoryFileSystem { MemoryFileSystem(disk: disk.withLock { $0.unlocked() }, time: time) }
 
+    /// This disk with everything unsynced still pending: what crashes of this moment are made from later.
+    public func copy() -> MemoryFileSystem { MemoryFileSystem(disk: disk.withLock { $0.unlocked() }, time: time) }
+
     // MARK: Faults
 
     private struct FaultPlan {
         var operations = 0
         var planned: [Int: FileSystemError.Kind] = [:]
+        var rules: [FaultRule] = []
         var powerEnds = Int.max
+        var observer: (@Sendable (Int) -> Void)?
+    }
+
+    /// How one operation ends that does not succeed.
+    struct PlannedFault {
+        var error: FileSystemError
+        /// How much of it happens all the same.
+        var effect: Effect
+        enum Effect { case none, half, whole }
     }
 
     /// Operations so far that could fail: all but reads of names and sizes.
@@ -48,28 +61,56 @@ public final class MemoryFileSystem: FileSystem {
         faults.withLock { $0.planned[number] = kind }
     }
 
-    /// From operation `number` on everything fails: the moment to take a `crash` from.
-    public func cutPower(atOperation number: Int) { faults.withLock { $0.powerEnds = number } }
+    /// Lets operations fail by rule, until `heal`. The first rule that fits counts.
+    public func fail(_ rule: FaultRule) { faults.withLock { $0.rules.append(rule) } }
 
-    /// Counts one operation and says how it fails, if it shall.
-    func plannedFault(_ operation: String, _ path: String) -> FileSystemError? {
-        let kind = faults.withLock { plan -> FileSystemError.Kind? in
-            plan.operations += 1
-            return plan.operations >= plan.powerEnds ? .failed : plan.planned[plan.operations]
-        }
-        return kind.map { kind in
-            FileSystemError(kind: kind, operation: operation, path: path, code: kind == .full ? 28 : 5)
+    /// Takes all rules and planned faults away; a cut power stays cut.
+    public func heal() {
+        faults.withLock {
+            $0.rules = []
+            $0.planned = [:]
         }
     }
 
-    func count(_ operation: String, _ path: String) throws(FileSystemError) {
-        if let fault = plannedFault(operation, path) { throw fault }
+    /// From operation `number` on everything fails: the moment to take a `crash` from. A write that is number `number`
+    /// is under way and may land; nothing after it changes the disk.
+    public func cutPower(atOperation number: Int) { faults.withLock { $0.powerEnds = number } }
+
+    /// Whether the power has ended.
+    public var isPowerCut: Bool { faults.withLock { $0.operations >= $0.powerEnds } }
+
+    /// Calls `observer` before each operation, with its number: the place to take a `copy` from.
+    public func observe(_ observer: (@Sendable (Int) -> Void)?) { faults.withLock { $0.observer = observer } }
+
+    /// Counts one operation and says how it fails, if it shall.
+    func plannedFault(_ operation: FileOperation, _ words: String, _ path: String) -> PlannedFault? {
+        let (number, observer) = faults.withLock { plan in
+            plan.operations += 1
+            return (plan.operations, plan.observer)
+        }
+        observer?(number)
+        let fault = faults.withLock { plan -> (FileSystemError.Kind, PlannedFault.Effect)? in
+            if number >= plan.powerEnds { return (.failed, number == plan.powerEnds ? .whole : .none) }
+            if let kind = plan.planned[number] { return (kind, .half) }
+            for i in plan.rules.indices where plan.rules[i].takes(operation, path) {
+                return (plan.rules[i].kind, .half)
+            }
+            return nil
+        }
+        return fault.map { kind, effect in
+            let error = FileSystemError(kind: kind, operation: words, path: path, code: kind == .full ? 28 : 5)
+            return PlannedFault(error: error, effect: effect)
+        }
+    }
+
+    func count(_ operation: FileOperation, _ words: String, _ path: String) throws(FileSystemError) {
+        if let fault = plannedFault(operation, words, path) { throw fault.error }
     }
 
     // MARK: FileSystem
 
     public func open(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> any FileHandle {
-        try count("open", path)
+        try count(.open, "open", path)
         let now = time.now()
         let file = try disk.withLock { disk throws(FileSystemError) in try disk.open(path, mode, now: now) }
         return MemoryFileHandle(path: path, file: file, owner: self)
@@ -99,32 +140,32 @@ public final class MemoryFileSystem: FileSystem {
     }
 
     public func createDirectory(_ path: String) throws(FileSystemError) {
-        try count("make directory", path)
+        try count(.makeDirectory, "make directory", path)
         try disk.withLock { disk throws(FileSystemError) in try disk.createDirectory(path) }
     }
 
     public func rename(_ source: String, replacing target: String) throws(FileSystemError) {
-        try count("rename \(source) to", target)
+        try count(.rename, "rename \(source) to", target)
         try disk.withLock { disk throws(FileSystemError) in try disk.rename(source, target, replacing: true) }
     }
 
     public func rename(_ source: String, ifAbsent target: String) throws(FileSystemError) {
-        try count("rename \(source) to", target)
+        try count(.rename, "rename \(source) to", target)
         try disk.withLock { disk throws(FileSystemError) in try disk.rename(source, target, replacing: false) }
     }
 
     public func remove(_ path: String) throws(FileSystemError) {
-        try count("remove", path)
+        try count(.remove, "remove", path)
         try disk.withLock { disk throws(FileSystemError) in try disk.remove(path) }
     }
 
     public func syncDirectory(_ path: String) throws(FileSystemError) {
-        try count("sync directory", path)
+        try count(.syncDirectory, "sync directory", path)
         try disk.withLock { disk throws(FileSystemError) in try disk.syncDirectory(path) }
     }
 
     public func lock(_ path: String, note: String) throws(FileSystemError) -> any FileLock {
-        try count("lock", path)
+        try count(.lock, "lock", path)
         let now = time.now()
         let file = try disk.withLock { disk throws(FileSystemError) in try disk.lock(path, note: note, now: now) }
         return MemoryFileLock(file: file, owner: self)
@@ -146,7 +187,7 @@ final class MemoryFileHandle: FileHandle {
     }
 
     func read(at offset: UInt64, count: Int) throws(FileSystemError) -> [UInt8] {
-        try owner.count("read", path)
+        try owner.count(.read, "read", path)
         return owner.disk.withLock { disk in
             let bytes = disk.files[file]?.live ?? []
             guard count > 0, offset < UInt64(bytes.count) else { return [] }
@@ -156,13 +197,18 @@ final class MemoryFileHandle: FileHandle {
     }
 
     func write(_ bytes: [UInt8], at offset: UInt64) throws(FileSystemError) {
-        let fault = owner.plannedFault("write", path)
+        let fault = owner.plannedFault(.write, "write", path)
         let now = owner.time.now()
-        let written = fault == nil ? bytes : Array(bytes.prefix(bytes.count / 2))
+        let written: [UInt8] =
+            switch fault?.effect {
+            case nil, .whole: bytes
+            case .half: Array(bytes.prefix(bytes.count / 2))
+            case .some(.none): []
+            }
         try owner.disk.withLock { disk throws(FileSystemError) in
             try disk.write(written, at: offset, of: file, path, now: now)
         }
-        if let fault { throw fault }
+        if let fault { throw fault.error }
     }
 
     func size() throws(FileSystemError) -> UInt64 {
@@ -170,7 +216,7 @@ final class MemoryFileHandle: FileHandle {
     }
 
     func truncate(to size: UInt64) throws(FileSystemError) {
-        try owner.count("truncate", path)
+        try owner.count(.truncate, "truncate", path)
         let now = owner.time.now()
         try owner.disk.withLock { disk throws(FileSystemError) in
             try disk.truncate(file, to: size, path, now: now)
@@ -178,9 +224,10 @@ final class MemoryFileHandle: FileHandle {
     }
 
     func sync() throws(FileSystemError) {
-        let fault = owner.plannedFault("sync", path)
-        owner.disk.withLock { $0.sync(file, succeeds: fault == nil) }
-        if let fault { throw fault }
+        let fault = owner.plannedFault(.sync, "sync", path)
+        // Without power nothing is dropped either: the crash decides over what is pending.
+        if fault.map({ $0.effect == .half }) ?? true { owner.disk.withLock { $0.sync(file, succeeds: fault == nil) } }
+        if let fault { throw fault.error }
     }
 }
 

@@ -37,13 +37,18 @@ struct SimulatedDisk {
                 if size < bytes.count {
                     bytes.removeLast(bytes.count - size)
                 } else {
-                    bytes.append(contentsOf: repeatElement(0, count: size - bytes.count))
+                    bytes += [UInt8](repeating: 0, count: size - bytes.count)
                 }
             case .write(let offset, let new):
                 if bytes.count < offset + new.count {
-                    bytes.append(contentsOf: repeatElement(0, count: offset + new.count - bytes.count))
+                    bytes += [UInt8](repeating: 0, count: offset + new.count - bytes.count)
                 }
-                bytes.replaceSubrange(offset..<offset + new.count, with: new)
+                // As memory, not element by element: unoptimised builds spend most of a crash test here otherwise.
+                bytes.withUnsafeMutableBytes { target in
+                    new.withUnsafeBytes {
+                        UnsafeMutableRawBufferPointer(rebasing: target[offset...]).copyMemory(from: $0)
+                    }
+                }
             }
         }
 

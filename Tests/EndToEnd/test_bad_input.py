@@ -5,6 +5,7 @@ import socket
 import subprocess
 
 import pytest
+from bodies import HEADERS, series, snappy_literal
 from servers import VARVE, Varve
 
 
@@ -15,43 +16,6 @@ def varve(tmp_path_factory):
     yield server
     if server.process.alive():
         assert server.stop() == 0
-
-
-HEADERS = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
-
-
-def snappy_literal(raw):
-    """A snappy block of literals only."""
-    out = bytearray()
-    n = len(raw)
-    while n >= 0x80:
-        out.append(n & 0x7F | 0x80)
-        n >>= 7
-    out.append(n)
-    for at in range(0, len(raw), 60):
-        piece = raw[at:at + 60]
-        out.append((len(piece) - 1) << 2)
-        out += piece
-    return bytes(out)
-
-
-def field(number, payload):
-    assert len(payload) < 128
-    return bytes([number << 3 | 2, len(payload)]) + payload
-
-
-def series(labels, samples):
-    import struct
-    body = b"".join(field(1, field(1, k.encode()) + field(2, v.encode())) for k, v in labels)
-    for time, value in samples:
-        sample = bytes([1 << 3 | 1]) + struct.pack("<d", value)
-        t, varint = time, bytearray()
-        while t >= 0x80:
-            varint.append(t & 0x7F | 0x80)
-            t >>= 7
-        varint.append(t)
-        body += field(2, sample + bytes([2 << 3]) + bytes(varint))
-    return field(1, body)
 
 
 def count(varve):

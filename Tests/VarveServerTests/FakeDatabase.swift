@@ -18,6 +18,7 @@ final class FakeDatabase: MetricDatabase {
         var bodies: [[UInt8]] = []
         var statistics: [DatabaseStatistic] = []
         var isReady = true
+        var cardinality = DatabaseCardinality()
         var options: QueryOptions?
         var answer: Answer = { (text) async throws(QueryError) in
             QueryResult(value: .scalar(timestamp: 0, value: Double(text) ?? 0))
@@ -79,7 +80,9 @@ final class FakeDatabase: MetricDatabase {
             ? LimitedSeries(series: Array(found.prefix(limit)), isTruncated: true) : LimitedSeries(series: found)
     }
 
-    func metadata(metric: String?, limit: Int, limitPerMetric: Int) async throws -> [String: [VarveServer.MetricMetadata]] {
+    func metadata(metric: String?, limit: Int, limitPerMetric: Int) async throws -> [String: [VarveServer
+        .MetricMetadata]]
+    {
         note("metadata \(metric ?? "*") \(limit) \(limitPerMetric)")
         return state.withLock { $0.metadata }.filter { metric == nil || $0.key == metric }
     }
@@ -91,6 +94,10 @@ final class FakeDatabase: MetricDatabase {
         }
     }
 
+    func cardinality(limit: Int) async throws -> DatabaseCardinality {
+        note("cardinality \(limit)")
+        return state.withLock { $0.cardinality }
+    }
     func flush() async throws { note("flush") }
     func compact() async throws { note("compact") }
     func collectGarbage() async throws { note("collectGarbage") }

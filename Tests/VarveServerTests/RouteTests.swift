@@ -14,8 +14,8 @@ import Testing
                 Labels([("__name__", "my.metric"), ("other.label", "x")]),
             ]
             state.metadata = [
-                "up": [MetricMetadata(type: "gauge", help: "1 when\nreached", unit: "")],
-                "a_total": [MetricMetadata(type: "counter", help: "", unit: "s")],
+                "up": [VarveServer.MetricMetadata(type: "gauge", help: "1 when\nreached", unit: "")],
+                "a_total": [VarveServer.MetricMetadata(type: "counter", help: "", unit: "s")],
             ]
         }
         return database

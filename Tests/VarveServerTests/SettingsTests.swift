@@ -49,6 +49,14 @@ import Testing
         #expect(address?.host == host && address?.port == port)
     }
 
+    @Test(arguments: [
+        (0, "0 B"), (1_023, "1023 B"), (1_024, "1 KiB"), (1_500, "1.4 KiB"), (1_048_575, "1023.9 KiB"),
+        (1_048_576, "1 MiB"), (1_600_000, "1.5 MiB"), (5 << 29, "2.5 GiB"),
+    ])
+    func sizesAreShownInTheirUnit(bytes: Int, text: String) {
+        #expect("\(ByteCount(bytes))" == text)
+    }
+
     @Test(arguments: ["", "localhost", "a:b", "a:65536", "a:-1", "::1:80", "[]:80", "a b:80", "a:+1", "a:"])
     func otherTextsAreNoAddresses(text: String) {
         #expect(ListenAddress(text) == nil)

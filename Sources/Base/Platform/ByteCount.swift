@@ -29,7 +29,7 @@ extension ByteCount: CustomStringConvertible {
     public var description: String {
         for (name, shift) in [("GiB", 30), ("MiB", 20), ("KiB", 10)] where bytes >= 1 << shift {
             if bytes & ((1 << shift) - 1) == 0 { return "\(bytes >> shift) \(name)" }
-            let tenths = (bytes >> (shift - 10)) * 10 >> 10
+            let tenths = ((bytes >> (shift - 10)) * 10) >> 10
             return "\(tenths / 10).\(tenths % 10) \(name)"
         }
         return "\(bytes) B"

@@ -88,7 +88,7 @@ public struct QueryEngine: Sendable {
         for runs in fetched { for run in runs { try budget.hold(run.timestamps.count) } }
         return Evaluator(
             fetched: fetched, selection: selection, lookback: planner.lookback, budget: budget, query: text,
-            isRangeQuery: planner.isRangeQuery)
+            isRangeQuery: planner.isRangeQuery, delaysNameRemoval: options.delayedNameRemoval)
     }
 
     private func fetch(_ selection: Selection) async throws(QueryError) -> [[SeriesRun]] {

@@ -15,6 +15,10 @@ public struct QueryOptions: Sendable, Equatable {
     /// Tokens. Default 10,000.
     public var maximumTokens = 10_000
     public var enableExperimentalFunctions = false
+    /// Names that functions drop stay readable until the end of the query (Prometheus's feature flag
+    /// `promql-delayed-name-removal`). Default off, as there: they go at once, and two series that only differed in
+    /// their names are an error.
+    public var delayedNameRemoval = false
 
     public init() {}
 }

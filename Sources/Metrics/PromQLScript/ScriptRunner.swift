@@ -18,6 +18,7 @@ public struct ScriptRunner: Sendable {
     public static var options: QueryOptions {
         var options = QueryOptions()
         options.enableExperimentalFunctions = true
+        options.delayedNameRemoval = true
         return options
     }
 

@@ -65,7 +65,8 @@ public final class Database: Sendable {
         guard problems.isEmpty else { throw VarveError(.refused, problems.joined(separator: "; ")) }
         do throws(StorageError) {
             let store = try await MetricStore.open(
-                options.storeOptions(logDirectory: logDirectory, directory: directory), store: objects, layouts: .standard,
+                options.storeOptions(logDirectory: logDirectory, directory: directory), store: objects,
+                layouts: .standard,
                 environment: environment)
             return Database(store: store, lock: lock, options: options, environment: environment)
         } catch { throw VarveError(error) }

@@ -39,6 +39,9 @@ enum ExitStatus: Int32 {
             case .parse, .badParameter: return .usage
             case .execution, .timeout, .canceled, .storage: return .failed
             }
+        case let error as RemoteError:
+            Terminal.printError("varve: \(QuotedText.escape(error.text, quotes: false))")
+            return error.kind == .usage ? .usage : .failed
         case let error as FileSystemError:
             Terminal.printError("varve: \(error)")
             return .failed
@@ -70,9 +73,12 @@ enum ExitStatus: Int32 {
 struct CommandFailure: Error, CustomStringConvertible {
     var status: ExitStatus
     var text: String
-    init(_ status: ExitStatus = .failed, _ text: String) {
+    /// Another process has the directory.
+    var isTaken: Bool
+    init(_ status: ExitStatus = .failed, _ text: String, isTaken: Bool = false) {
         self.status = status
         self.text = text
+        self.isTaken = isTaken
     }
     var description: String { text }
 }

@@ -60,7 +60,8 @@ struct InspectCommand: AsyncParsableCommand {
         discussion: """
             EXAMPLES
               varve inspect
-              varve inspect --files                         the live objects, one per line
+              varve inspect --files                         the live objects
+              varve inspect --files | head -3               in a pipe: their keys alone, one per line
             """)
 
     @OptionGroup var location: DataOption
@@ -70,18 +71,24 @@ struct InspectCommand: AsyncParsableCommand {
     func run() async throws {
         let found = try await OpenDatabase.inspect(location.directory, .live)
         if files {
+            guard Terminal.isInteractive else {
+                // For scripts: the keys, and nothing that they would have to skip.
+                for file in found.files { Terminal.print(file.key) }
+                return
+            }
             ResultTable.write(
-                [["segment", "rows", "size", "level", "object"]]
+                [["segment", "rows", "size", "object"]]
                     + found.files.map { file in
                         [
-                            TimeText.rfc3339(file.segmentStart), "\(file.rows)", "\(ByteCount(file.bytes))", file.level,
-                            file.key,
+                            TimeText.rfc3339(file.segmentStart), "\(file.rows)", "\(ByteCount(file.bytes))", file.key,
                         ]
                     })
             return
         }
-        ResultTable.write(found.facts.map { [$0.name, $0.value] })
-        Terminal.print("")
+        if !found.facts.isEmpty {
+            ResultTable.write(found.facts.map { [$0.name, $0.value] })
+            Terminal.print("")
+        }
         ResultTable.write(
             [["table", "segments", "objects", "rows", "size"]]
                 + found.tables.map {

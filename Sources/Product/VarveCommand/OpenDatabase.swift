@@ -35,7 +35,6 @@ struct DataInspection: Sendable {
         var segmentStart: Int64
         var rows: Int
         var bytes: Int
-        var level: String
     }
     /// Name and value: claim, manifest version, …
     var facts: [(name: String, value: String)]
@@ -71,7 +70,10 @@ enum OpenDatabase {
 
     /// For questions asked of a directory that nobody has open.
     static func forReading(_ directory: String, _ environment: Environment) async throws -> any OpenedDatabase {
-        try await forMaintenance(directory, environment)
+        do { return try await forMaintenance(directory, environment) } catch var failure as CommandFailure {
+            if failure.isTaken { failure.text += " A server that has it answers questions: --url http://HOST:PORT." }
+            throw failure
+        }
     }
 
     /// Takes the lock, but flushes and compacts only when told.
@@ -116,7 +118,7 @@ enum OpenDatabase {
             files: live.map {
                 DataInspection.File(
                     key: $0.key, table: $0.table, segmentStart: $0.segmentStart, rows: Int(clamping: $0.rows),
-                    bytes: Int(clamping: $0.bytes), level: "")
+                    bytes: Int(clamping: $0.bytes))
             })
     }
 
@@ -134,7 +136,8 @@ enum OpenDatabase {
     /// The library's errors as exit codes.
     private static func translating<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
         do { return try await body() } catch let error as VarveError {
-            throw CommandFailure(error.kind == .damaged ? .damage : .failed, error.text)
+            throw CommandFailure(
+                error.kind == .damaged ? .damage : .failed, error.text, isTaken: error.kind == .taken)
         }
     }
 }

@@ -4,28 +4,25 @@ import Platform
 import PromQL
 import VarveServer
 
-/// `varve query`: PromQL over a data directory, opened for reading only.
+/// `varve query`: PromQL over a data directory that nobody has open, or asked of a server.
 struct QueryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "query",
-        abstract: "Evaluate PromQL over a data directory.",
+        abstract: "Evaluate PromQL over a data directory, or on a server.",
         discussion: """
-            The directory is only read; a running server does not mind. Times are RFC 3339 or Unix seconds, lengths \
-            are 5m, 1h30m or seconds.
+            A directory has one owner at a time: while a server has it, ask the server with --url. Times are RFC 3339 \
+            or Unix seconds, lengths are 5m, 1h30m or seconds.
 
             EXAMPLES
               varve query up
               varve query 'sum by (job) (rate(http_requests_total[5m]))' --time 2026-01-01T12:00:00Z
               varve query up --start 1767225600 --end 1767229200 --step 1m --format csv
+              varve query up --url http://127.0.0.1:9490
             """)
-
-    enum Format: String, ExpressibleByArgument, CaseIterable {
-        case table, csv, json
-    }
 
     @Argument(help: "The PromQL expression.")
     var expression: String
-    @OptionGroup var location: DataOption
+    @OptionGroup var source: SourceOption
     @Option(help: ArgumentHelp("Evaluate at this time. (default: now)", valueName: "time"))
     var time: String?
     @Option(help: ArgumentHelp("First step of a range query.", valueName: "time"))
@@ -35,7 +32,7 @@ struct QueryCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Distance of the steps of a range query.", valueName: "duration"))
     var step: String?
     @Option(help: "How the answer is printed.")
-    var format: Format = .table
+    var format: AnswerFormat = .table
 
     func validate() throws {
         let isRange = start != nil || end != nil || step != nil
@@ -54,17 +51,24 @@ struct QueryCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let environment = Environment.live
-        let database = try await OpenDatabase.forReading(location.directory, environment)
-        let result: QueryResult
-        do {
-            result = try await evaluate(database, now: environment.time.now())
-        } catch {
-            try? await database.close()
-            throw error
+        let now = Environment.live.time.now()
+        let result = try await source.ask { server in
+            switch try moments(now) {
+            case .instant(let time): try await server.query(expression, at: time)
+            case .range(let start, let end, let step):
+                try await server.queryRange(expression, start: start, end: end, step: step)
+            }
+        } directory: { database in
+            switch try moments(now) {
+            case .instant(let time): try await database.query(expression, at: time, options: QueryOptions())
+            case .range(let start, let end, let step):
+                try await database.queryRange(
+                    expression, start: start, end: end, step: step, options: QueryOptions())
+            }
         }
-        try await database.close()
-        for remark in result.warnings + result.infos { Terminal.printError("varve: \(QuotedText.escape(remark))") }
+        for remark in result.warnings + result.infos {
+            Terminal.printError("varve: \(QuotedText.escape(remark, quotes: false))")
+        }
         switch format {
         case .json:
             QueryAnswerJSON.write(result) { Terminal.write($0) }
@@ -74,13 +78,17 @@ struct QueryCommand: AsyncParsableCommand {
         }
     }
 
-    private func evaluate(_ database: any OpenedDatabase, now: Int64) async throws -> QueryResult {
-        let options = QueryOptions()
+    private enum Moments {
+        case instant(Int64)
+        case range(start: Int64, end: Int64, step: Int64)
+    }
+
+    private func moments(_ now: Int64) throws -> Moments {
         guard let start = start.flatMap(TimeText.parse), let step = step.flatMap(DurationParameter.parse) else {
-            return try await database.query(expression, at: time.flatMap(TimeText.parse) ?? now, options: options)
+            return .instant(time.flatMap(TimeText.parse) ?? now)
         }
         let end = end.flatMap(TimeText.parse) ?? now
         guard end >= start else { throw CommandFailure(.usage, "--end is before --start") }
-        return try await database.queryRange(expression, start: start, end: end, step: step, options: options)
+        return .range(start: start, end: end, step: step)
     }
 }

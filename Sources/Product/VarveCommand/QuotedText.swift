@@ -4,12 +4,13 @@ import MetricModel
 enum QuotedText {
     static func quote(_ text: String) -> String { "\"\(escape(text))\"" }
 
-    static func escape(_ text: String) -> String {
+    /// - Parameter quotes: also escapes quotes and backslashes, for text between quotes.
+    static func escape(_ text: String, quotes: Bool = true) -> String {
         var result = ""
         for character in text.unicodeScalars {
             switch character {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
+            case "\"" where quotes: result += "\\\""
+            case "\\" where quotes: result += "\\\\"
             case "\n": result += "\\n"
             case "\t": result += "\\t"
             case _ where character.value < 0x20 || (0x7f..<0xa0).contains(character.value):

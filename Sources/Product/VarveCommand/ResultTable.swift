@@ -11,6 +11,7 @@ enum ResultTable {
         case .string(_, let text): Terminal.print(QuotedText.escape(text))
         case .vector(let samples):
             write(samples.map { [QuotedText.series($0.labels), DecimalText.string($0.value)] })
+        case .matrix(let series) where Terminal.isInteractive: plot(series)
         case .matrix(let series):
             for (index, run) in series.enumerated() {
                 if index > 0 { Terminal.print("") }
@@ -20,6 +21,23 @@ enum ResultTable {
                         ["  " + TimeText.rfc3339($0), DecimalText.string($1)]
                     })
             }
+        }
+    }
+
+    /// On a terminal the shape; a pipe, CSV and JSON have every number.
+    private static func plot(_ series: [ResultSeries]) {
+        let times = series.flatMap { [$0.timestamps.first, $0.timestamps.last] }.compactMap { $0 }
+        guard let first = times.min(), let last = times.max() else { return }
+        Terminal.print("\(TimeText.rfc3339(first)) … \(TimeText.rfc3339(last))")
+        for run in series {
+            let finite = run.values.filter { $0.isFinite }
+            let numbers = [("min", finite.min()), ("max", finite.max()), ("last", run.values.last)].map {
+                "\($0) \($1.map { DecimalText.string($0) } ?? "none")"
+            }
+            Terminal.print("")
+            Terminal.print(QuotedText.series(run.labels))
+            Terminal.print(
+                "  \(RangePlot.line(run, first: first, last: last, width: 60))  \(numbers.joined(separator: "  "))")
         }
     }
 
@@ -72,11 +90,22 @@ enum ResultCSV {
         }
     }
 
-    private static func header(_ all: [Labels]) -> [String] {
+    /// A column per label, a line per series.
+    static func write(_ series: [Labels]) {
+        let names = header(series, and: [])
+        for labels in series { line(cells(names, labels)) }
+    }
+
+    static func write(column: String, _ values: [String]) {
+        line([column])
+        for value in values { line([value]) }
+    }
+
+    private static func header(_ all: [Labels], and others: [String] = ["timestamp", "value"]) -> [String] {
         var seen: Set<String> = []
         for labels in all { for label in labels.labels { seen.insert(label.name) } }
         let names = seen.sorted { $0.precedesByBytes($1) }
-        line(names + ["timestamp", "value"])
+        line(names + others)
         return names
     }
 

@@ -50,13 +50,22 @@ struct ServeCommand: AsyncParsableCommand {
     var enableAdminAPI: Bool?
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error. (default: info)", valueName: "level"))
     var logLevel: String?
+    @Option(help: ArgumentHelp("How log lines are written. (default: logfmt)", valueName: "logfmt|json"))
+    var logFormat: String?
+    @Option(help: ArgumentHelp("Log queries that run longer; 0 logs none. (default: 5s)", valueName: "duration"))
+    var logQueriesLongerThan: String?
+    @Option(
+        help: ArgumentHelp(
+            "Origins of the web pages that may read answers; empty: none. (default: .*)", valueName: "regex"))
+    var corsOrigin: String?
 
     /// What was given, by the names of the settings.
     private var given: [String: String] {
         let all: [String: String?] = [
             "data": data, "listen": listen, "flush-age": flushAge, "flush-size": flushSize, "durability": durability,
             "memory-limit": memoryLimit, "retention": retention, "enable-admin-api": enableAdminAPI.map { "\($0)" },
-            "log-level": logLevel,
+            "log-level": logLevel, "log-format": logFormat, "log-queries-longer-than": logQueriesLongerThan,
+            "cors-origin": corsOrigin,
         ]
         return all.compactMapValues { $0 }
     }
@@ -65,8 +74,12 @@ struct ServeCommand: AsyncParsableCommand {
         let settings = try ServeSettings(flags: given, environment: ProcessVariables.all)
         let environment = Environment.live
         let started = environment.time.monotonic()
-        let logger = Logger(label: "varve") { _ in
-            LogfmtHandler(level: Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info)
+        let logger = Logger(label: "varve") { (_) -> any LogHandler in
+            let level = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
+            return switch settings.logFormat {
+            case .logfmt: LogfmtHandler(level: level)
+            case .json: JSONLogHandler(level: level)
+            }
         }
         // A client that leaves must not end the process.
         signal(SIGPIPE, SIG_IGN)

@@ -6,6 +6,9 @@
 
 /// Standard output and error, unbuffered: what was printed is seen, also in a pipe and before a crash.
 enum Terminal {
+    /// Whether a person reads the standard output.
+    static var isInteractive: Bool { isatty(STDOUT_FILENO) == 1 }
+
     static func print(_ text: String) { write(Array((text + "\n").utf8)) }
 
     static func printError(_ text: String) { write(Array((text + "\n").utf8), to: STDERR_FILENO) }

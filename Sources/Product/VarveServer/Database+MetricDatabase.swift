@@ -73,6 +73,22 @@ extension Database: MetricDatabase {
         }
     }
 
+    public func cardinality(limit: Int) async throws -> DatabaseCardinality {
+        let counted: Cardinality = try await cardinality(limit: limit)
+        func entries(_ found: [Cardinality.Entry]) -> [DatabaseCardinality.Entry] {
+            found.map { .init($0.name, $0.count) }
+        }
+        var found = DatabaseCardinality()
+        found.series = counted.series
+        found.labelPairs = counted.labelPairs
+        found.objects = engineStatistics.objects
+        found.seriesByMetric = entries(counted.seriesByMetric)
+        found.valuesByLabel = entries(counted.valuesByLabel)
+        found.bytesByLabel = entries(counted.bytesByLabel)
+        found.seriesByPair = entries(counted.seriesByPair)
+        return found
+    }
+
     public func collectGarbage() async throws {
         // Replaced objects go by themselves when the last reader lets go; a compaction waits for that.
         try await compact()

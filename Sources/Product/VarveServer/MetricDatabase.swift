@@ -23,6 +23,9 @@ public protocol MetricDatabase: Sendable {
     /// - Throws: `WriteRefusal`; then nothing of the body is stored, or a repeat is harmless.
     func remoteWrite(_ body: [UInt8]) async throws -> WriteOutcome
 
+    /// Where the series come from: the `limit` largest of each kind, largest first.
+    func cardinality(limit: Int) async throws -> DatabaseCardinality
+
     /// Everything in memory goes to objects.
     func flush() async throws
     /// Leaves one run per segment; replaced local objects are gone when it returns.
@@ -55,6 +58,34 @@ public struct LimitedSeries: Sendable, Equatable {
         self.series = series
         self.isTruncated = isTruncated
     }
+}
+
+/// What fills the index, counted in the newest segment of time.
+public struct DatabaseCardinality: Sendable, Equatable {
+    public struct Entry: Sendable, Equatable {
+        public var name: String
+        public var count: Int
+        public init(_ name: String, _ count: Int) {
+            self.name = name
+            self.count = count
+        }
+    }
+    public var series = 0
+    /// Pairs of label name and value.
+    public var labelPairs = 0
+    /// Live objects.
+    public var objects = 0
+    /// Milliseconds; nil: not known.
+    public var earliest: Int64?
+    public var latest: Int64?
+    public var seriesByMetric: [Entry] = []
+    /// Labels by distinct values.
+    public var valuesByLabel: [Entry] = []
+    /// Labels by the bytes of their names and values.
+    public var bytesByLabel: [Entry] = []
+    /// Pairs `name=value` by series.
+    public var seriesByPair: [Entry] = []
+    public init() {}
 }
 
 /// What a sender said about a metric family.

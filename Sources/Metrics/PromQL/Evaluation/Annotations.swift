@@ -56,6 +56,13 @@ extension Annotations {
         info("\(text) \(GoText.quoted(metric))", at: position)
     }
 
+    /// An operator that only histograms have, between floats.
+    mutating func infoIncompatibleFloats(_ operation: BinaryOperator, at position: SourceRange) {
+        let name = operation.rawValue
+        let text = "incompatible sample types encountered for binary operator"
+        info("\(text) \(GoText.quoted(name)): float \(name) float", at: position)
+    }
+
     mutating func warnSortInRangeQuery(at position: SourceRange) {
         warn("sort is ineffective for range queries since results are always ordered by labels", at: position)
     }

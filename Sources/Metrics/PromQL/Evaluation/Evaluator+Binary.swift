@@ -21,8 +21,14 @@ extension Evaluator {
             case .unless: return try intersection(left, right, node, grid, keepsMatches: false)
             case .or: return try union(left, right, node, grid)
             default:
-                var matcher = VectorMatcher(node: node, grid: grid, left: left, right: right)
-                return try Self.combined(try matcher.matched(&budget), grid)
+                var matcher = VectorMatcher(
+                    node: node, grid: grid, left: left, right: right, delaysNameRemoval: delaysNameRemoval)
+                let columns = try matcher.matched(&budget)
+                if node.operation.isTrim {
+                    if !columns.isEmpty { annotations.infoIncompatibleFloats(node.operation, at: node.position) }
+                    return []
+                }
+                return try combined(columns, grid)
             }
         }
     }
@@ -35,6 +41,10 @@ extension Evaluator {
         let filters = node.operation.isComparison && !node.returnsBool
         var columns: [SeriesColumn] = []
         try stream(vector, grid) { (column) throws(QueryError) in
+            if node.operation.isTrim {
+                if !column.hasNoValue { annotations.infoIncompatibleFloats(node.operation, at: node.position) }
+                return
+            }
             var result = column
             BinaryArithmetic.apply(
                 node.operation, to: &result.values, with: scalars, swapped: swapped, returnsBool: node.returnsBool)
@@ -62,7 +72,7 @@ extension Evaluator {
             kept.isComplete = false
             return kept.hasNoValue ? nil : kept
         }
-        return try Self.combined(columns, grid)
+        return try combined(columns, grid)
     }
 
     private func union(
@@ -76,7 +86,7 @@ extension Evaluator {
             kept.isComplete = false
             return kept.hasNoValue ? nil : kept
         }
-        return try Self.combined(left + added, grid)
+        return try combined(left + added, grid)
     }
 }
 

@@ -12,12 +12,14 @@ final class Evaluator {
     var annotations: Annotations
     /// Whether the whole query has several steps: `sort` means nothing then.
     let isRangeQuery: Bool
+    /// Whether names that were to go stay until the end of the query.
+    let delaysNameRemoval: Bool
     private let fetched: [[SeriesRun]]
     private let fetchOfSlot: [Int]
 
     init(
         fetched: [[SeriesRun]], selection: Selection, lookback: Int64, budget: QueryBudget, query: String,
-        isRangeQuery: Bool
+        isRangeQuery: Bool, delaysNameRemoval: Bool
     ) {
         self.fetched = fetched
         fetchOfSlot = selection.fetchOfSlot
@@ -25,6 +27,7 @@ final class Evaluator {
         self.budget = budget
         annotations = Annotations(query: query)
         self.isRangeQuery = isRangeQuery
+        self.delaysNameRemoval = delaysNameRemoval
     }
 
     func runs(of slot: Int) -> [SeriesRun] { fetched[fetchOfSlot[slot]] }
@@ -32,7 +35,7 @@ final class Evaluator {
     /// All series of a node that have a value at some step.
     func evaluate(_ node: PlanNode, _ grid: StepGrid) throws(QueryError) -> [SeriesColumn] {
         let before = budget.held
-        let columns = try compute(node, grid)
+        let columns = try settled(try compute(node, grid), of: node)
         budget.held = before
         try budget.hold(series: columns.count, steps: grid.count)
         return columns
@@ -50,6 +53,19 @@ final class Evaluator {
         _ node: PlanNode, _ grid: StepGrid, _ body: (consuming SeriesColumn) throws(QueryError) -> Void
     ) throws(QueryError) {
         if grid.count == 0 { return }
+        if delaysNameRemoval { return try streamUnsettled(node, grid, body) }
+        if case .selector = node { return try streamUnsettled(node, grid, body) }
+        guard dropsOneName(node) else {
+            for column in try evaluate(node, grid) { try body(column) }
+            return
+        }
+        try streamUnsettled(node, grid) { (column) throws(QueryError) in try body(column.withoutDroppedName) }
+    }
+
+    /// As `stream`, but the names that a node drops are only marked as such.
+    private func streamUnsettled(
+        _ node: PlanNode, _ grid: StepGrid, _ body: (consuming SeriesColumn) throws(QueryError) -> Void
+    ) throws(QueryError) {
         switch node {
         case .selector(let selector): try streamSelector(selector, grid, body)
         case .rangeFunction(let node) where !node.function.isAbsence: try streamRange(node, grid, body)
@@ -93,7 +109,7 @@ final class Evaluator {
 
     private func collect(_ node: PlanNode, _ grid: StepGrid) throws(QueryError) -> [SeriesColumn] {
         var columns: [SeriesColumn] = []
-        try stream(node, grid) { (column) throws(QueryError) in
+        try streamUnsettled(node, grid) { (column) throws(QueryError) in
             try budget.hold(grid.count)
             columns.append(column)
         }
@@ -138,11 +154,11 @@ extension Evaluator {
         return merged
     }
 
-    /// As a step over several times combines what its function yielded; a single step keeps order and doubles, which
-    /// only the end of the query judges.
-    static func combined(_ columns: [SeriesColumn], _ grid: StepGrid) throws(QueryError) -> [SeriesColumn] {
+    /// As a step over several times combines what its function yielded; a single step keeps order and, while names
+    /// are still to go, doubles, which only the end of the query judges.
+    func combined(_ columns: [SeriesColumn], _ grid: StepGrid) throws(QueryError) -> [SeriesColumn] {
         let present = columns.filter { !$0.hasNoValue }
-        return grid.count == 1 ? present : try merged(present)
+        return grid.count == 1 && delaysNameRemoval ? present : try Self.merged(present)
     }
 
     /// The end of a query: names that were to go do, and labels must be unique.

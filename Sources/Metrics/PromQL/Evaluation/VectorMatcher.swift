@@ -15,6 +15,7 @@ struct VectorMatcher {
     private let isSwapped: Bool
     private let fillOfOne: Double?
     private let fillOfMany: Double?
+    private let delaysNameRemoval: Bool
 
     /// The series of one signature, by index.
     private struct Match {
@@ -24,7 +25,10 @@ struct VectorMatcher {
     private var signatures = Groups()
     private var matches: [Match] = []
 
-    init(node: BinaryNode, grid: StepGrid, left: [SeriesColumn], right: [SeriesColumn]) {
+    init(
+        node: BinaryNode, grid: StepGrid, left: [SeriesColumn], right: [SeriesColumn], delaysNameRemoval: Bool
+    ) {
+        self.delaysNameRemoval = delaysNameRemoval
         self.node = node
         self.grid = grid
         isSwapped = node.matching.cardinality == .oneToMany
@@ -95,7 +99,8 @@ struct VectorMatcher {
         // Which steps of the `one` side found a partner, for fill.
         var isMatched: [Bool] = fillOfMany == nil ? [] : [Bool](repeating: false, count: grid.count)
         var conflicts = ConflictCheck(
-            isNeeded: match.many.count > 1, isOneToOne: node.matching.cardinality == .oneToOne, steps: grid.count)
+            isNeeded: match.many.count > 1 && !node.operation.isTrim,
+            isOneToOne: node.matching.cardinality == .oneToOne, steps: grid.count)
         for m in match.many {
             var hasOne: [Bool] = fillOfOne == nil ? [] : [Bool](repeating: false, count: grid.count)
             for o in match.one {
@@ -178,6 +183,7 @@ struct VectorMatcher {
                 node.matching.isOn ? labels.retaining(node.matching.labels) : labels.dropping(node.matching.labels)
         }
         for name in node.matching.include { labels = labels.setting(name, to: one.value(of: name)) }
+        if node.returnsBool && !delaysNameRemoval { labels = labels.withoutMetadata }
         return labels
     }
 }

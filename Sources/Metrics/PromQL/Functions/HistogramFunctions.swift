@@ -46,7 +46,7 @@ enum HistogramFunctions {
                 }
             }
         }
-        return try Evaluator.combined(results, grid)
+        return try evaluator.combined(results, grid)
     }
 
     /// As OpenMetrics writes numbers: `1.0`, `0.5`, `+Inf`.
@@ -65,7 +65,7 @@ enum HistogramFunctions {
         let results = try compute(evaluator, columns, histograms, grid) { step, _, buckets in
             ClassicHistogram.fraction(from: lower[step], to: upper[step], &buckets)
         }
-        return try Evaluator.combined(results, grid)
+        return try evaluator.combined(results, grid)
     }
 
     /// Functions of native histograms find none.
@@ -84,12 +84,12 @@ enum HistogramFunctions {
             let (value, fix) = ClassicHistogram.quantile(quantiles[step], &buckets)
             if fix.wasForced {
                 evaluator.annotations.infoForcedMonotonicity(
-                    metric: histogram.labels.value(of: Labels.metricNameLabel), time: grid.time(step), fix: fix,
-                    at: position)
+                    metric: evaluator.delaysNameRemoval ? histogram.labels.value(of: Labels.metricNameLabel) : "",
+                    time: grid.time(step), fix: fix, at: position)
             }
             return value
         }
-        return try Evaluator.combined(results, grid)
+        return try evaluator.combined(results, grid)
     }
 
     private static func warn(_ evaluator: Evaluator, _ quantiles: [Double], at position: SourceRange) {

@@ -54,7 +54,7 @@ enum InfoFunction {
             }
             outputs += order.compactMap { parts[$0] }
         }
-        return try Evaluator.combined(outputs, grid)
+        return try evaluator.combined(outputs, grid)
     }
 
     /// Of each info metric the newest series that has a sample at this step.

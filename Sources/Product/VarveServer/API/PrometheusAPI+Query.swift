@@ -9,14 +9,17 @@ extension PrometheusAPI {
     func query(_ form: FormParameters) async throws(APIError) -> APIAnswer {
         let parameters = try InstantQueryParameters(
             form, now: environment.time.now(), defaults: options.queryOptions)
-        return try await evaluate(parameters.common) { (options) async throws(QueryError) in
+        let question = Question(text: parameters.expression, start: parameters.time, end: parameters.time)
+        return try await evaluate(question, parameters.common) { (options) async throws(QueryError) in
             try await database.query(parameters.expression, at: parameters.time, options: options)
         }
     }
 
     func queryRange(_ form: FormParameters) async throws(APIError) -> APIAnswer {
         let parameters = try RangeQueryParameters(form, defaults: options.queryOptions)
-        return try await evaluate(parameters.common) { (options) async throws(QueryError) in
+        let question = Question(
+            text: parameters.expression, start: parameters.start, end: parameters.end, step: parameters.step)
+        return try await evaluate(question, parameters.common) { (options) async throws(QueryError) in
             try await database.queryRange(
                 parameters.expression, start: parameters.start, end: parameters.end, step: parameters.step,
                 options: options)
@@ -24,39 +27,21 @@ extension PrometheusAPI {
     }
 
     private func evaluate(
-        _ parameters: CommonQueryParameters,
+        _ question: Question, _ parameters: CommonQueryParameters,
         _ work: (QueryOptions) async throws(QueryError) -> QueryResult
     ) async throws(APIError) -> APIAnswer {
-        let arrived = environment.time.monotonic()
-        let slot: QueryGate.Slot
-        do {
-            slot = try await gate.enter()
-        } catch {
-            throw error == .canceled
-                ? APIError(.canceled, "query was canceled in the queue")
-                : APIError(
-                    .timeout,
-                    "query timed out in the queue: \(options.concurrentQueries) queries are running; try again later")
-        }
-        defer { slot.leave() }
-        let began = environment.time.monotonic()
-        var result: QueryResult
-        do throws(QueryError) {
-            result = try await work(parameters.options)
-        } catch {
-            throw APIError(error)
-        }
+        let finished = try await running(question, parameters.options, work)
+        var result = finished.result
         result.truncate(to: parameters.limit)
-        let ended = environment.time.monotonic()
         var statistics: JSONValue?
         if parameters.wantsStatistics {
             statistics = .object([
                 (
                     "timings",
                     .object([
-                        ("evalTotalTime", .number(Double(ended &- began) / 1e9)),
-                        ("execQueueTime", .number(Double(began &- arrived) / 1e9)),
-                        ("execTotalTime", .number(Double(ended &- arrived) / 1e9)),
+                        ("evalTotalTime", .number(finished.evaluationSeconds)),
+                        ("execQueueTime", .number(finished.queueSeconds)),
+                        ("execTotalTime", .number(finished.queueSeconds + finished.evaluationSeconds)),
                     ])
                 ),
                 (

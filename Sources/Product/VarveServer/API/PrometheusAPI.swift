@@ -14,6 +14,7 @@ struct PrometheusAPI: Sendable {
     let environment: Environment
     let state: ServerState
     let gate: QueryGate
+    let origins: OriginPolicy
     let logger: Logger
 
     init(
@@ -25,6 +26,7 @@ struct PrometheusAPI: Sendable {
         self.environment = environment
         self.state = state
         self.logger = logger
+        origins = OriginPolicy(options.allowedOrigins)
         gate = QueryGate(slots: options.concurrentQueries, patience: options.queueTimeout, time: environment.time)
     }
 
@@ -32,6 +34,7 @@ struct PrometheusAPI: Sendable {
         let started = environment.time.monotonic()
         let found = Route.find(request.path, prefix: options.routePrefix)
         var answer = await answer(request, found)
+        if found?.route.isOpenToPages == true { answer.headers += origins.headers(for: request.headers["origin"]) }
         if request.method == "HEAD" { answer.body = .whole([]) }
         let elapsed = Double(environment.time.monotonic() &- started) / 1e9
         state.requests.count(handler: found?.route.name ?? "other", status: answer.status, seconds: elapsed)
@@ -86,6 +89,7 @@ struct PrometheusAPI: Sendable {
         case .labelValues: return try await labelValues(label, parameters(of: request))
         case .series: return try await series(parameters(of: request))
         case .metadata: return try await metadata(parameters(of: request))
+        case .federate: return try await federate(parameters(of: request), accept: request.headers["accept"] ?? "")
         case .rules: return .success(.object([("groups", .array([]))]))
         case .alerts: return .success(.object([("alerts", .array([]))]))
         case .targets: return targets
@@ -96,6 +100,8 @@ struct PrometheusAPI: Sendable {
         case .runtimeInfo: return runtimeInfo
         case .flags: return .success(.object(options.flags.map { ($0.name, .string($0.value)) }))
         case .configuration: return .success(.object([("yaml", .string(""))]))
+        case .cardinality: return try await cardinality(parameters(of: request))
+        case .activeQueries: return activeQueries
         case .write: return await WriteRoute.answer(headers: request.headers, body: request.body, to: database)
         case .flush, .compact, .collectGarbage: return try await administer(route)
         case .healthy: return .text("Varve is healthy.\n")

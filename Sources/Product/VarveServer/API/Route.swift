@@ -1,9 +1,9 @@
 /// The paths that are answered, and the methods each takes.
 enum Route: String, Sendable, CaseIterable {
     case query, queryRange, queryExemplars, formatQuery, parseQuery
-    case labels, labelValues, series, metadata
+    case labels, labelValues, series, metadata, federate
     case rules, alerts, targets, alertmanagers, notifications
-    case buildInfo, runtimeInfo, flags, configuration
+    case buildInfo, runtimeInfo, flags, configuration, cardinality, activeQueries
     case write
     case flush, compact, collectGarbage
     case healthy, ready, metrics, index
@@ -40,12 +40,14 @@ enum Route: String, Sendable, CaseIterable {
         "metadata": .metadata, "rules": .rules, "alerts": .alerts, "targets": .targets,
         "alertmanagers": .alertmanagers, "notifications": .notifications, "status/buildinfo": .buildInfo,
         "status/runtimeinfo": .runtimeInfo, "status/flags": .flags, "status/config": .configuration,
-        "write": .write, "push": .write, "admin/flush": .flush, "admin/compact": .compact,
+        "status/tsdb": .cardinality, "status/active_queries": .activeQueries, "write": .write, "push": .write,
+        "admin/flush": .flush, "admin/compact": .compact,
         "admin/gc": .collectGarbage,
     ]
 
     private static let otherPaths: [String: Route] = [
-        "/-/healthy": .healthy, "/-/ready": .ready, "/metrics": .metrics, "/": .index, "": .index,
+        "/-/healthy": .healthy, "/-/ready": .ready, "/metrics": .metrics, "/federate": .federate, "/": .index,
+        "": .index,
     ]
 
     /// Upper case. Every path takes OPTIONS too.
@@ -62,7 +64,15 @@ enum Route: String, Sendable, CaseIterable {
     /// Reads or changes the database, so it must be ready.
     var needsDatabase: Bool {
         switch self {
-        case .healthy, .ready, .metrics, .index, .buildInfo, .runtimeInfo, .flags, .configuration: false
+        case .healthy, .ready, .metrics, .index, .buildInfo, .runtimeInfo, .flags, .configuration, .activeQueries: false
+        default: true
+        }
+    }
+
+    /// Only answers questions, so that pages of other origins may be let in.
+    var isOpenToPages: Bool {
+        switch self {
+        case .write, .flush, .compact, .collectGarbage: false
         default: true
         }
     }
@@ -70,7 +80,7 @@ enum Route: String, Sendable, CaseIterable {
     /// May take long and is worth stopping when nobody waits for it any more.
     var endsWithItsClient: Bool {
         switch self {
-        case .query, .queryRange, .series, .labels, .labelValues: true
+        case .query, .queryRange, .series, .labels, .labelValues, .federate: true
         default: false
         }
     }

@@ -1,4 +1,4 @@
-import MetricModel
+public import MetricModel
 public import PromQL
 
 /// The answer to a query as JSON, some 64 KiB at a time: a range query may answer hundreds of megabytes.
@@ -137,5 +137,22 @@ public enum QueryAnswerJSON {
     public static func write(_ result: QueryResult, to output: ([UInt8]) throws -> Void) rethrows {
         var pieces = QueryAnswerPieces(result)
         while let piece = pieces.next() { try output(piece) }
+    }
+
+    /// `[{"__name__":"up"}]`.
+    public static func text(of series: [Labels]) -> String { text(.array(series.map(JSONValue.labels))) }
+
+    /// `["job"]`.
+    public static func text(of names: [String]) -> String { text(.array(names.map(JSONValue.string))) }
+
+    /// `{"level":"info"}`, in this order.
+    public static func text(ofMembers members: [(String, String)]) -> String {
+        text(.object(members.map { ($0, .string($1)) }))
+    }
+
+    private static func text(_ value: JSONValue) -> String {
+        var text = JSONText()
+        text.append(value)
+        return String(decoding: text.bytes, as: UTF8.self)
     }
 }

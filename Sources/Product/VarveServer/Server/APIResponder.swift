@@ -1,3 +1,4 @@
+import Compression
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -43,7 +44,10 @@ struct APIResponder: HTTPResponder {
         let answer =
             route?.endsWithItsClient == true
             ? await answerWhileWanted(message, context.channel) : await api.answer(message)
-        return withExtendedLifetime(body) { Self.response(answer, isHead: message.method == "HEAD") }
+        let accepted = message.headers["accept-encoding"] ?? ""
+        return withExtendedLifetime(body) {
+            Self.response(answer, isHead: message.method == "HEAD", accepted: accepted)
+        }
     }
 
     /// Cancels the work when the client goes.
@@ -78,12 +82,20 @@ struct APIResponder: HTTPResponder {
         return headers
     }
 
-    private static func response(_ answer: APIAnswer, isHead: Bool) -> Response {
+    /// - Parameter accepted: the request's `Accept-Encoding`.
+    private static func response(_ answer: APIAnswer, isHead: Bool, accepted: String = "") -> Response {
         var headers = HTTPFields()
         for (name, value) in answer.headers {
             if let name = HTTPField.Name(name) { headers.append(HTTPField(name: name, value: value)) }
         }
         let status = HTTPResponse.Status(code: answer.status)
+        if ContentCoding.isWorthwhile(answer.body) {
+            headers.append(HTTPField(name: .vary, value: "accept-encoding"))
+            if ContentCoding.takesGzip(accepted) {
+                headers[.contentEncoding] = "gzip"
+                return Response(status: status, headers: headers, body: compressed(answer.body))
+            }
+        }
         switch answer.body {
         case .whole(let bytes):
             if bytes.isEmpty && (isHead || answer.status == 204) {
@@ -102,6 +114,28 @@ struct APIResponder: HTTPResponder {
                     while let piece = pieces.next() { try await writer.write(ByteBuffer(bytes: piece)) }
                     try await writer.finish(nil)
                 })
+        }
+    }
+
+    /// Compressed while it is sent: the whole text is never there, compressed or not.
+    private static func compressed(_ body: APIAnswer.Body) -> ResponseBody {
+        switch body {
+        case .whole(let bytes):
+            return ResponseBody { writer in
+                try await writer.write(ByteBuffer(bytes: try Gzip.compress(bytes, level: GzipStream.level)))
+                try await writer.finish(nil)
+            }
+        case .pieces(let pieces):
+            return ResponseBody { writer in
+                var pieces = pieces
+                let stream = try GzipStream()
+                while let piece = pieces.next() {
+                    let short = try stream.compress(piece)
+                    if !short.isEmpty { try await writer.write(ByteBuffer(bytes: short)) }
+                }
+                try await writer.write(ByteBuffer(bytes: try stream.finish()))
+                try await writer.finish(nil)
+            }
         }
     }
 }

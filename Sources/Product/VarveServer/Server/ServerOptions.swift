@@ -19,6 +19,11 @@ public struct ServerOptions: Sendable {
     public var concurrentQueries = 2 * max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     /// How long others wait for their turn before they get 503. Default 10 s.
     public var queueTimeout = Duration.seconds(10)
+    /// Queries that run longer are logged; zero: none. Default 5 s.
+    public var slowQueryThreshold = Duration.seconds(5)
+    /// Pages of which origins may read answers: a regular expression for the whole `Origin` (RE2); empty: none. Default
+    /// `.*`, as with Prometheus.
+    public var allowedOrigins = ".*"
     /// Connections; more wait in the kernel's backlog. Default 512.
     public var maximumConnections = 512
     /// A connection that neither asks nor sends the rest of a request is closed. Default 2 min.

@@ -5,6 +5,7 @@ final class ServerState: Sendable {
     /// Milliseconds since the epoch.
     let startTime: Int64
     let requests = RequestTally()
+    let queries = ActiveQueries()
     private let stopping = Atomic<Bool>(false)
 
     init(startTime: Int64) { self.startTime = startTime }

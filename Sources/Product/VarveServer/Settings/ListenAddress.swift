@@ -43,6 +43,8 @@ extension ServeSettings {
         options.host = host
         options.port = port
         options.isAdminAPIEnabled = isAdminAPIEnabled
+        options.slowQueryThreshold = slowQueryThreshold
+        options.allowedOrigins = allowedOrigins
         options.flags = shown
         options.retentionText = Self.text(retention)
         return options

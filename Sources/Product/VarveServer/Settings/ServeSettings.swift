@@ -1,3 +1,4 @@
+import MetricModel
 public import Platform
 
 /// Everything `varve serve` can be told, checked: flags before environment variables before defaults.
@@ -15,6 +16,10 @@ public struct ServeSettings: Sendable, Equatable {
         case trace, debug, info, notice, warning, error, critical
     }
 
+    public enum LogFormat: String, Sendable, CaseIterable {
+        case logfmt, json
+    }
+
     public var dataDirectory = "./varve-data"
     public var host = "127.0.0.1"
     public var port = 9490
@@ -29,13 +34,18 @@ public struct ServeSettings: Sendable, Equatable {
     public var retention = Duration.zero
     public var isAdminAPIEnabled = false
     public var logLevel = LogLevel.info
+    public var logFormat = LogFormat.logfmt
+    /// Queries that run longer are logged; zero: none.
+    public var slowQueryThreshold = Duration.seconds(5)
+    /// A regular expression for the `Origin` of pages that may read answers; empty: none.
+    public var allowedOrigins = ".*"
 
     public init() {}
 
     /// Names as flags have them; `flush-age` is `VARVE_FLUSH_AGE` in the environment.
     public static let names = [
         "data", "listen", "flush-age", "flush-size", "durability", "memory-limit", "retention", "enable-admin-api",
-        "log-level",
+        "log-level", "log-format", "log-queries-longer-than", "cors-origin",
     ]
 
     public static func variable(_ name: String) -> String {
@@ -109,6 +119,19 @@ public struct ServeSettings: Sendable, Equatable {
                 return refuse("use \(LogLevel.allCases.map(\.rawValue).joined(separator: ", "))")
             }
             logLevel = level
+        case "log-format":
+            guard let format = LogFormat(rawValue: text) else { return refuse("use logfmt or json") }
+            logFormat = format
+        case "log-queries-longer-than":
+            guard let threshold = DurationParameter.parse(text), threshold >= 0 else {
+                return refuse("use a length of time as in 500ms or 5s, or 0 to log none")
+            }
+            slowQueryThreshold = .milliseconds(threshold)
+        case "cors-origin":
+            guard text.isEmpty || (try? LabelMatcher("origin", .matches, text)) != nil else {
+                return refuse("use a regular expression as in https://.*\\.example\\.org, or nothing to allow none")
+            }
+            allowedOrigins = text
         default: break
         }
     }
@@ -120,6 +143,8 @@ public struct ServeSettings: Sendable, Equatable {
             ("flush-age", Self.text(flushAge)), ("flush-size", "\(flushSize)"), ("durability", durability.rawValue),
             ("memory-limit", memoryLimit.map { "\($0)" } ?? "auto"), ("retention", Self.text(retention)),
             ("enable-admin-api", "\(isAdminAPIEnabled)"), ("log-level", logLevel.rawValue),
+            ("log-format", logFormat.rawValue), ("log-queries-longer-than", Self.text(slowQueryThreshold)),
+            ("cors-origin", allowedOrigins),
         ]
     }
 }

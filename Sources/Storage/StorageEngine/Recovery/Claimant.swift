@@ -20,6 +20,12 @@ struct Claimant: Equatable {
         try AtomicFile.write(Bytes(text: text), to: path, in: fileSystem)
     }
 
+    /// Before the claim under `number` is tried. The number that the head holds now stays known, however often a try ends
+    /// before its claim: it may be the one under which the log was written.
+    mutating func begin(_ number: UInt64, after last: UInt64?) {
+        known = known.filter { $0 == last } + [number]
+    }
+
     /// May this node claim, given who claimed last and whether its own log still holds unflushed records?
     func mayClaim(after last: UInt64?, hasUnflushedRecords: Bool) -> Bool {
         guard let last, hasUnflushedRecords else { return true }

@@ -68,7 +68,7 @@ extension Region {
                         + "\(directory) still holds unflushed records; `varve wal replay --url WRITER` brings them in, "
                         + "`--take-over` claims the region for this node")
             }
-            claimant.known = claimant.known.suffix(1) + [claimantID]
+            claimant.begin(claimantID, after: head?.claimant)
             let intended = claimant
             try await environment.blocking.run { try intended.write(path, in: environment.fileSystem) }
         }

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Platform
+import PromQL
+import VarveServer
+
+/// What a question is asked of: a server (`--url`), or a directory that nobody has open (`--data`).
+struct SourceOption: ParsableArguments {
+    @OptionGroup var location: DataOption
+    @Option(
+        help: ArgumentHelp("Ask the server at this address instead of a directory.", valueName: "http://host:port"))
+    var url: String?
+
+    func validate() throws {
+        if url != nil && location.data != nil {
+            throw ValidationError("--url asks a server, --data a directory: give one")
+        }
+    }
+
+    /// Runs one of the two; the directory is closed again in any case.
+    func ask<Answer>(
+        server: (RemoteDatabase) async throws -> Answer, directory: (any OpenedDatabase) async throws -> Answer
+    ) async throws -> Answer {
+        if let url { return try await server(RemoteDatabase(url: url)) }
+        let database = try await OpenDatabase.forReading(location.directory, .live)
+        let answer: Answer
+        do {
+            answer = try await directory(database)
+        } catch {
+            try? await database.close()
+            throw error
+        }
+        try await database.close()
+        return answer
+    }
+}
+
+/// How an answer is printed.
+enum AnswerFormat: String, ExpressibleByArgument, CaseIterable {
+    case table, csv, json
+}
+
+/// Which series, and when they were alive.
+struct SeriesRange: ParsableArguments {
+    @Option(help: ArgumentHelp("Only series with samples at or after this time.", valueName: "time"))
+    var start: String?
+    @Option(help: ArgumentHelp("Only series with samples at or before this time.", valueName: "time"))
+    var end: String?
+    @Option(help: ArgumentHelp("At most so many; 0 is no limit.", valueName: "count"))
+    var limit: Int = 0
+
+    func validate() throws {
+        for (name, text) in [("start", start), ("end", end)] {
+            if let text, TimeText.parse(text) == nil {
+                throw ValidationError("--\(name) is \"\(text)\"; use RFC 3339 or Unix seconds")
+            }
+        }
+        if limit < 0 { throw ValidationError("--limit is \(limit); use 0 or more") }
+    }
+
+    var first: Int64? { start.flatMap(TimeText.parse) }
+    var last: Int64? { end.flatMap(TimeText.parse) }
+}

@@ -1,0 +1,138 @@
+import Compression
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// Where a server is: `http://127.0.0.1:9490`, with a path before the API's if need be.
+struct ServerURL: Equatable {
+    var host: String
+    var port: Int
+    /// No slash at the end.
+    var path: String
+    /// As it was given.
+    var text: String
+
+    init(_ text: String) throws(RemoteError) {
+        var rest = text[...]
+        if rest.hasPrefix("https://") {
+            throw RemoteError(.usage, "\(text): https is not supported yet; use http://, or curl")
+        }
+        if rest.hasPrefix("http://") { rest = rest.dropFirst("http://".count) }
+        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
+        let authority = rest[..<slash]
+        var path = rest[slash...]
+        while path.hasSuffix("/") { path = path.dropLast() }
+        let hasPort = authority.lastIndex(of: ":").map { !authority[$0...].contains("]") } ?? false
+        let isSound = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f } && !text.contains { "?#@".contains($0) }
+        guard isSound, !authority.isEmpty, !authority.hasPrefix(":"),
+            let address = ListenAddress(hasPort ? String(authority) : "\(authority):80"), address.port > 0
+        else { throw RemoteError(.usage, "\"\(text)\" is not the address of a server; use http://HOST:PORT") }
+        (host, port) = (address.host, address.port)
+        self.path = String(path)
+        self.text = text
+    }
+}
+
+/// One request over one connection, for the command line: HTTP/1.1 on NIO, the answer whole in memory.
+enum HTTPConnection {
+    /// Bytes of an answer, before and after it is unpacked.
+    static let maximumAnswer = 1 << 30
+    /// From the connection to the answer's end; longer than a server's own bound on queries.
+    static let timeout = TimeAmount.minutes(5)
+
+    /// - Parameter form: sent as a form body with POST; nil: GET.
+    static func ask(
+        _ server: ServerURL, _ path: String, form: String? = nil
+    ) async throws(RemoteError) -> (status: Int, body: [UInt8]) {
+        do {
+            let channel = try await connect(to: server)
+            let deadline = channel.channel.eventLoop.scheduleTask(in: timeout) {
+                channel.channel.close(promise: nil)
+            }
+            defer { deadline.cancel() }
+            return try await channel.executeThenClose { inbound, outbound in
+                try await send(path, form, server, to: outbound)
+                return try await receive(inbound, server)
+            }
+        } catch let error as RemoteError {
+            throw error
+        } catch is NIOConnectionError {
+            throw RemoteError(
+                .failed, "nobody answers at \(server.text): is `varve serve` running there? (connection refused)")
+        } catch {
+            throw RemoteError(.failed, "\(server.text): \(error)")
+        }
+    }
+
+    private typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPPart<HTTPRequestHead, ByteBuffer>>
+
+    private static func connect(to server: ServerURL) async throws -> Connection {
+        try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .connectTimeout(.seconds(10))
+            .connect(host: server.host, port: server.port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                    try channel.pipeline.syncOperations.addHandler(OutboundParts())
+                    return try Connection(wrappingChannelSynchronously: channel)
+                }
+            }
+    }
+
+    private static func send(
+        _ path: String, _ form: String?, _ server: ServerURL,
+        to outbound: NIOAsyncChannelOutboundWriter<HTTPPart<HTTPRequestHead, ByteBuffer>>
+    ) async throws {
+        var head = HTTPRequestHead(
+            version: .http1_1, method: form == nil ? .GET : .POST, uri: server.path + path)
+        head.headers.add(name: "host", value: ListenAddress.text(server.host, server.port))
+        head.headers.add(name: "user-agent", value: "varve/\(VarveVersion.current)")
+        head.headers.add(name: "accept-encoding", value: "gzip")
+        head.headers.add(name: "connection", value: "close")
+        if let form {
+            head.headers.add(name: "content-type", value: "application/x-www-form-urlencoded")
+            head.headers.add(name: "content-length", value: String(form.utf8.count))
+        }
+        try await outbound.write(.head(head))
+        if let form { try await outbound.write(.body(ByteBuffer(string: form))) }
+        try await outbound.write(.end(nil))
+    }
+
+    private static func receive(
+        _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>, _ server: ServerURL
+    ) async throws -> (status: Int, body: [UInt8]) {
+        var status = 0
+        var body: [UInt8] = []
+        var isCompressed = false
+        for try await part in inbound {
+            switch part {
+            case .head(let head):
+                status = Int(head.status.code)
+                isCompressed = head.headers[canonicalForm: "content-encoding"].contains { $0.lowercased() == "gzip" }
+            case .body(let piece):
+                guard body.count + piece.readableBytes <= maximumAnswer else {
+                    throw RemoteError(
+                        .failed, "\(server.text): the answer is over 1 GiB; ask for less time, steps or series")
+                }
+                body += piece.readableBytesView
+            case .end: return (status, isCompressed ? try Gzip.decompress(body, limit: maximumAnswer) : body)
+            }
+        }
+        throw RemoteError(.failed, "\(server.text): the connection ended before the answer did, or it took over 5 min")
+    }
+}
+
+/// What is written are buffers; the encoder takes them wrapped.
+private final class OutboundParts: ChannelOutboundHandler {
+    typealias OutboundIn = HTTPPart<HTTPRequestHead, ByteBuffer>
+    typealias OutboundOut = HTTPClientRequestPart
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        let part: HTTPClientRequestPart =
+            switch unwrapOutboundIn(data) {
+            case .head(let head): .head(head)
+            case .body(let buffer): .body(.byteBuffer(buffer))
+            case .end(let trailers): .end(trailers)
+            }
+        context.write(wrapOutboundOut(part), promise: promise)
+    }
+}
