@@ -191,6 +191,11 @@ final class MemChunkCursor: BatchCursor {
     }
 }
 
+extension BatchCursor {
+    /// Whether a key may come several times, within one batch: rows from memory are as they arrived.
+    var mayRepeatKeys: Bool { self is MemChunkCursor || self is SingleBatchCursor }
+}
+
 /// A batch that is there already.
 final class SingleBatchCursor: BatchCursor {
     private var batch: RecordBatch?

@@ -19,7 +19,7 @@ final class MergeCursor: BatchCursor {
             self.cursor = cursor
             self.batch = batch
             keys = KeyColumns(batch)
-            mayRepeatKeys = cursor is MemChunkCursor || cursor is SingleBatchCursor
+            mayRepeatKeys = cursor.mayRepeatKeys
         }
     }
 

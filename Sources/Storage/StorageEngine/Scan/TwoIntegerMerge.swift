@@ -52,8 +52,7 @@ final class TwoIntegerMerge: BatchCursor {
             sources.append(
                 Source(
                     cursor: cursor, first: batch.columns[0].int64s, second: batch.columns[1].int64s,
-                    batch: used.count - 1,
-                    mayRepeat: mode == .overwrite && (cursor is MemChunkCursor || cursor is SingleBatchCursor)))
+                    batch: used.count - 1, mayRepeat: mode == .overwrite && cursor.mayRepeatKeys))
             headFirst.append(sources[sources.count - 1].first[0])
             headSecond.append(sources[sources.count - 1].second[0])
         }
