@@ -79,10 +79,10 @@ struct NumberedWrite: Sendable {
             samples.append((SampleKey(id: key.id, time: key.time * 300), .random(in: 0..<1, using: &random)))
         }
         samples.append((SampleKey(id: Self.firstMarker + Int64(number), time: 0), Double(number)))
-        if Bool.random(using: &random) {
+        if Int.random(in: 0..<4, using: &random) > 0 {
             // Long enough now and then that the log needs another segment soon.
-            let length = [3, 40, 1_500].randomElement(using: &random) ?? 3
-            let text = Bool.random(using: &random) ? String(repeating: "\(number) ", count: length) : nil
+            let length = [3, 600, 1_500].randomElement(using: &random) ?? 3
+            let text = Int.random(in: 0..<4, using: &random) > 0 ? String(repeating: "\(number) ", count: length) : nil
             notes.append(("n\(Int.random(in: 0..<4, using: &random))", text))
         }
         notes.append(("write \(number)", nil))
