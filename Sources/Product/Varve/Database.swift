@@ -5,6 +5,7 @@ public import ObjectStorage
 public import Platform
 import PromQL
 public import StorageEngine
+import Synchronization
 
 /// A database of metrics in a directory of its own: open, append, query, close.
 ///
@@ -20,12 +21,13 @@ public final class Database: Sendable {
     let environment: Environment
     let options: DatabaseOptions
     let receiver: RemoteWriteReceiver
-    private let lock: (any FileLock)?
+    /// Let go of at close, and with the value at the latest.
+    private let lock: Mutex<(any FileLock)?>
 
     init(store: MetricStore, lock: (any FileLock)?, options: DatabaseOptions, environment: Environment) {
         self.store = store
         receiver = RemoteWriteReceiver(store)
-        self.lock = lock
+        self.lock = Mutex(lock)
         self.options = options
         self.environment = environment
     }
@@ -90,10 +92,11 @@ public final class Database: Sendable {
         do throws(StorageError) { try await store.compact() } catch { throw VarveError(error) }
     }
 
-    /// Flushes and closes. What could not be flushed stays in the log and is there again at the next open.
+    /// Flushes, closes and lets the directory go. What could not be flushed stays in the log and is there again at the
+    /// next open.
     public func close() async throws {
+        defer { lock.withLock { $0 = nil } }
         do throws(StorageError) { try await store.close() } catch { throw VarveError(error) }
-        withExtendedLifetime(lock) {}
     }
 
     public var engineStatistics: EngineStatistics { store.region.statistics }

@@ -40,7 +40,8 @@ struct ServeCommand: AsyncParsableCommand {
                 + "system likes (os). (default: always)", valueName: "always|interval|os"))
     var durability: String?
     @Option(
-        help: ArgumentHelp("Memory that the engine may hold. (default: chosen from the machine's)", valueName: "size"))
+        help: ArgumentHelp(
+            "Memory that unflushed rows may hold; beyond it writers get 503. (default: 512MiB)", valueName: "size"))
     var memoryLimit: String?
     @Option(help: ArgumentHelp("Forget samples older than this; 0 keeps them. (default: 0)", valueName: "duration"))
     var retention: String?
@@ -55,8 +56,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Log queries that run longer; 0 logs none. (default: 5s)", valueName: "duration"))
     var logQueriesLongerThan: String?
     @Option(
+        name: .customLong("web.cors-origin"),
         help: ArgumentHelp(
-            "Origins of the web pages that may read answers; empty: none. (default: .*)", valueName: "regex"))
+            "Origins of the web pages that may read answers, as in .* for all. (default: none)", valueName: "regex"))
     var corsOrigin: String?
 
     /// What was given, by the names of the settings.
@@ -65,7 +67,7 @@ struct ServeCommand: AsyncParsableCommand {
             "data": data, "listen": listen, "flush-age": flushAge, "flush-size": flushSize, "durability": durability,
             "memory-limit": memoryLimit, "retention": retention, "enable-admin-api": enableAdminAPI.map { "\($0)" },
             "log-level": logLevel, "log-format": logFormat, "log-queries-longer-than": logQueriesLongerThan,
-            "cors-origin": corsOrigin,
+            "web.cors-origin": corsOrigin,
         ]
         return all.compactMapValues { $0 }
     }

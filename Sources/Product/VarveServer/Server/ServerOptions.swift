@@ -23,7 +23,7 @@ public struct ServerOptions: Sendable {
     public var slowQueryThreshold = Duration.seconds(5)
     /// Pages of which origins may read answers: a regular expression for the whole `Origin` (RE2); empty: none. Default
     /// `.*`, as with Prometheus.
-    public var allowedOrigins = ".*"
+    public var allowedOrigins = ""
     /// Connections; more wait in the kernel's backlog. Default 512.
     public var maximumConnections = 512
     /// A connection that neither asks nor sends the rest of a request is closed. Default 2 min.

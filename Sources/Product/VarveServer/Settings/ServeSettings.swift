@@ -28,7 +28,7 @@ public struct ServeSettings: Sendable, Equatable {
     /// …or when they hold this much. 1 MiB … 4 GiB.
     public var flushSize = ByteCount.mebibytes(64)
     public var durability = Durability.always
-    /// What the engine may hold; nil lets it choose from the machine's memory. At least 64 MiB.
+    /// What unflushed rows may hold before writers are told to come back; nil: 512 MiB. At least 64 MiB.
     public var memoryLimit: ByteCount?
     /// Zero keeps everything. Else at least 1 h.
     public var retention = Duration.zero
@@ -38,18 +38,18 @@ public struct ServeSettings: Sendable, Equatable {
     /// Queries that run longer are logged; zero: none.
     public var slowQueryThreshold = Duration.seconds(5)
     /// A regular expression for the `Origin` of pages that may read answers; empty: none.
-    public var allowedOrigins = ".*"
+    public var allowedOrigins = ""
 
     public init() {}
 
     /// Names as flags have them; `flush-age` is `VARVE_FLUSH_AGE` in the environment.
     public static let names = [
         "data", "listen", "flush-age", "flush-size", "durability", "memory-limit", "retention", "enable-admin-api",
-        "log-level", "log-format", "log-queries-longer-than", "cors-origin",
+        "log-level", "log-format", "log-queries-longer-than", "web.cors-origin",
     ]
 
     public static func variable(_ name: String) -> String {
-        "VARVE_" + name.uppercased().split(separator: "-").joined(separator: "_")
+        "VARVE_" + name.uppercased().split { $0 == "-" || $0 == "." }.joined(separator: "_")
     }
 
     /// - Parameters:
@@ -127,7 +127,7 @@ public struct ServeSettings: Sendable, Equatable {
                 return refuse("use a length of time as in 500ms or 5s, or 0 to log none")
             }
             slowQueryThreshold = .milliseconds(threshold)
-        case "cors-origin":
+        case "web.cors-origin":
             guard text.isEmpty || (try? LabelMatcher("origin", .matches, text)) != nil else {
                 return refuse("use a regular expression as in https://.*\\.example\\.org, or nothing to allow none")
             }
@@ -141,10 +141,10 @@ public struct ServeSettings: Sendable, Equatable {
         [
             ("data", dataDirectory), ("listen", ListenAddress.text(host, port)),
             ("flush-age", Self.text(flushAge)), ("flush-size", "\(flushSize)"), ("durability", durability.rawValue),
-            ("memory-limit", memoryLimit.map { "\($0)" } ?? "auto"), ("retention", Self.text(retention)),
+            ("memory-limit", memoryLimit.map { "\($0)" } ?? "512 MiB"), ("retention", Self.text(retention)),
             ("enable-admin-api", "\(isAdminAPIEnabled)"), ("log-level", logLevel.rawValue),
             ("log-format", logFormat.rawValue), ("log-queries-longer-than", Self.text(slowQueryThreshold)),
-            ("cors-origin", allowedOrigins),
+            ("web.cors-origin", allowedOrigins),
         ]
     }
 }
