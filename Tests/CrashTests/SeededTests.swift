@@ -124,16 +124,18 @@ private final class Life: Sendable {
                 group.addTask { await self.read(region, seed) }
             }
             let (flushes, merges) = (Int.random(in: 0...3, using: &random), Int.random(in: 0...2, using: &random))
-            group.addTask { await self.repeatedly(flushes, "flush") { try await region.flush() } }
-            group.addTask { await self.repeatedly(merges, "compact") { try await region.compact() } }
+            let (flushSeed, mergeSeed) = (random.next(), random.next())
+            group.addTask { await self.repeatedly(flushes, flushSeed, "flush") { try await region.flush() } }
+            group.addTask { await self.repeatedly(merges, mergeSeed, "compact") { try await region.compact() } }
         }
         await check(region, "at the end of the life")
         await heal(region)
-        if closes { await repeatedly(1, "close") { try await region.close() } }
+        if closes { await repeatedly(1, 1, "close") { try await region.close() } }
     }
 
     private func pause(_ random: inout SeededGenerator) async {
-        let time = Int.random(in: 0..<4, using: &random)
+        // Mostly none: writes must fall into flushes and merges under way.
+        let time = Int.random(in: -6..<4, using: &random)
         if time > 0 { try? await world.simulated.environment.time.sleep(for: .milliseconds(time * 250)) }
     }
 
@@ -147,9 +149,11 @@ private final class Life: Sendable {
         }
     }
 
-    private func repeatedly(_ count: Int, _ what: String, _ work: () async throws -> Void) async {
-        for i in 0..<count {
-            try? await world.simulated.environment.time.sleep(for: .milliseconds(300 * (i + 1)))
+    private func repeatedly(_ count: Int, _ seed: UInt64, _ what: String, _ work: () async throws -> Void) async {
+        var random = SeededGenerator(seed: seed)
+        for _ in 0..<count {
+            for _ in 0..<Int.random(in: 0..<30, using: &random) { await Task.yield() }
+            await pause(&random)
             do { try await work() } catch { judge(error, what) }
         }
     }
@@ -160,6 +164,11 @@ private final class Life: Sendable {
         for _ in 0..<3 {
             let owed = ledger.owed
             let snapshot = region.snapshot
+            // Now and then the first look comes late: merges may have replaced what the snapshot holds.
+            if Bool.random(using: &random) {
+                for _ in 0..<Int.random(in: 0..<60, using: &random) { await Task.yield() }
+                await pause(&random)
+            }
             do {
                 let first = try await Contents(of: snapshot)
                 for problem in ledger.problems(first, owed: owed) { report("reader: \(problem)") }
