@@ -1,4 +1,5 @@
 import Platform
+import PromQL
 import Testing
 
 @testable import VarveServer
@@ -35,9 +36,28 @@ import Testing
     @Test(arguments: [
         ("data", ""), ("flush-age", "0"), ("flush-age", "2d"), ("memory-limit", "1MiB"), ("retention", "5m"),
         ("retention", "-1"), ("enable-admin-api", "yes"), ("log-level", "loud"), ("flush-size", "5GiB"),
+        ("query.max-samples", "0"), ("query.timeout", "0"), ("query.max-concurrency", "none"),
+        ("query.lookback-delta", "2d"), ("enable-experimental-functions", "maybe"), ("web.cors-origin", "("),
     ])
     func valuesOutOfRangeAreRefused(name: String, value: String) {
         #expect(throws: InvalidSettings.self) { try ServeSettings(flags: [name: value], environment: [:]) }
+    }
+
+    @Test func theBoundsOfQueriesReachTheServer() throws {
+        let settings = try ServeSettings(
+            flags: ["query.max-samples": "1000", "enable-experimental-functions": "true"],
+            environment: [
+                "VARVE_QUERY_TIMEOUT": "3s", "VARVE_QUERY_MAX_CONCURRENCY": "5", "VARVE_QUERY_LOOKBACK_DELTA": "1m",
+                "VARVE_WEB_CORS_ORIGIN": "http://a",
+            ])
+        let options = settings.serverOptions
+        #expect(options.queryOptions.maximumSamples == 1_000)
+        #expect(options.queryOptions.timeout == .seconds(3))
+        #expect(options.queryOptions.lookback == .seconds(60))
+        #expect(options.queryOptions.enableExperimentalFunctions)
+        #expect(options.concurrentQueries == 5)
+        #expect(options.allowedOrigins == "http://a")
+        #expect(try ServeSettings(flags: [:], environment: [:]).serverOptions.allowedOrigins.isEmpty)
     }
 
     @Test(arguments: [

@@ -60,6 +60,24 @@ struct ServeCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "Origins of the web pages that may read answers, as in .* for all. (default: none)", valueName: "regex"))
     var corsOrigin: String?
+    @Option(
+        name: .customLong("query.max-samples"),
+        help: ArgumentHelp("Samples that one query may load. (default: 50000000)", valueName: "number"))
+    var queryMaxSamples: String?
+    @Option(
+        name: .customLong("query.timeout"),
+        help: ArgumentHelp("How long one query may take. (default: 2m)", valueName: "duration"))
+    var queryTimeout: String?
+    @Option(
+        name: .customLong("query.max-concurrency"),
+        help: ArgumentHelp("Queries evaluated at once; others wait 10 s. (default: 2 per core)", valueName: "number"))
+    var queryMaxConcurrency: String?
+    @Option(
+        name: .customLong("query.lookback-delta"),
+        help: ArgumentHelp("How far back an instant selector looks. (default: 5m)", valueName: "duration"))
+    var queryLookbackDelta: String?
+    @Flag(inversion: .prefixedNo, help: "Allow PromQL's experimental functions. (default: not allowed)")
+    var enableExperimentalFunctions: Bool?
 
     /// What was given, by the names of the settings.
     private var given: [String: String] {
@@ -67,7 +85,9 @@ struct ServeCommand: AsyncParsableCommand {
             "data": data, "listen": listen, "flush-age": flushAge, "flush-size": flushSize, "durability": durability,
             "memory-limit": memoryLimit, "retention": retention, "enable-admin-api": enableAdminAPI.map { "\($0)" },
             "log-level": logLevel, "log-format": logFormat, "log-queries-longer-than": logQueriesLongerThan,
-            "web.cors-origin": corsOrigin,
+            "web.cors-origin": corsOrigin, "query.max-samples": queryMaxSamples, "query.timeout": queryTimeout,
+            "query.max-concurrency": queryMaxConcurrency, "query.lookback-delta": queryLookbackDelta,
+            "enable-experimental-functions": enableExperimentalFunctions.map { "\($0)" },
         ]
         return all.compactMapValues { $0 }
     }

@@ -21,8 +21,7 @@ public struct ServerOptions: Sendable {
     public var queueTimeout = Duration.seconds(10)
     /// Queries that run longer are logged; zero: none. Default 5 s.
     public var slowQueryThreshold = Duration.seconds(5)
-    /// Pages of which origins may read answers: a regular expression for the whole `Origin` (RE2); empty: none. Default
-    /// `.*`, as with Prometheus.
+    /// Pages of which origins may read answers: a regular expression for the whole `Origin` (RE2); empty: none.
     public var allowedOrigins = ""
     /// Connections; more wait in the kernel's backlog. Default 512.
     public var maximumConnections = 512

@@ -45,6 +45,11 @@ extension ServeSettings {
         options.isAdminAPIEnabled = isAdminAPIEnabled
         options.slowQueryThreshold = slowQueryThreshold
         options.allowedOrigins = allowedOrigins
+        options.queryOptions.maximumSamples = maximumSamples
+        options.queryOptions.timeout = queryTimeout
+        options.queryOptions.lookback = lookback
+        options.queryOptions.enableExperimentalFunctions = areExperimentalFunctionsEnabled
+        if let concurrentQueries { options.concurrentQueries = concurrentQueries }
         options.flags = shown
         options.retentionText = Self.text(retention)
         return options

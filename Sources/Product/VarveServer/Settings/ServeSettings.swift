@@ -40,12 +40,24 @@ public struct ServeSettings: Sendable, Equatable {
     /// A regular expression for the `Origin` of pages that may read answers; empty: none.
     public var allowedOrigins = ""
 
+    /// Samples that one query may load. At least 1.
+    public var maximumSamples = 50_000_000
+    /// How long one query may take. 1 ms … 1 day.
+    public var queryTimeout = Duration.seconds(120)
+    /// Queries evaluated at once; nil: two per core. 1 … 10,000.
+    public var concurrentQueries: Int?
+    /// How far back an instant selector looks. 1 ms … 1 day.
+    public var lookback = Duration.seconds(300)
+    public var areExperimentalFunctionsEnabled = false
+
     public init() {}
 
     /// Names as flags have them; `flush-age` is `VARVE_FLUSH_AGE` in the environment.
     public static let names = [
         "data", "listen", "flush-age", "flush-size", "durability", "memory-limit", "retention", "enable-admin-api",
         "log-level", "log-format", "log-queries-longer-than", "web.cors-origin",
+        "query.max-samples", "query.timeout", "query.max-concurrency", "query.lookback-delta",
+        "enable-experimental-functions",
     ]
 
     public static func variable(_ name: String) -> String {
@@ -132,6 +144,27 @@ public struct ServeSettings: Sendable, Equatable {
                 return refuse("use a regular expression as in https://.*\\.example\\.org, or nothing to allow none")
             }
             allowedOrigins = text
+        case "query.max-samples":
+            guard let count = Int(text), count > 0 else { return refuse("use a number of samples above 0") }
+            maximumSamples = count
+        case "query.timeout":
+            guard let time = DurationParameter.parse(text), (1...86_400_000).contains(time) else {
+                return refuse("use a length of time up to 1d, as in 2m")
+            }
+            queryTimeout = .milliseconds(time)
+        case "query.max-concurrency":
+            guard let count = Int(text), (1...10_000).contains(count) else { return refuse("use 1 … 10000") }
+            concurrentQueries = count
+        case "query.lookback-delta":
+            guard let time = DurationParameter.parse(text), (1...86_400_000).contains(time) else {
+                return refuse("use a length of time up to 1d, as in 5m")
+            }
+            lookback = .milliseconds(time)
+        case "enable-experimental-functions":
+            guard let value = ["true": true, "1": true, "false": false, "0": false][text] else {
+                return refuse("use true or false")
+            }
+            areExperimentalFunctionsEnabled = value
         default: break
         }
     }
@@ -144,7 +177,11 @@ public struct ServeSettings: Sendable, Equatable {
             ("memory-limit", memoryLimit.map { "\($0)" } ?? "512 MiB"), ("retention", Self.text(retention)),
             ("enable-admin-api", "\(isAdminAPIEnabled)"), ("log-level", logLevel.rawValue),
             ("log-format", logFormat.rawValue), ("log-queries-longer-than", Self.text(slowQueryThreshold)),
-            ("web.cors-origin", allowedOrigins),
+            ("web.cors-origin", allowedOrigins), ("query.max-samples", "\(maximumSamples)"),
+            ("query.timeout", Self.text(queryTimeout)),
+            ("query.max-concurrency", concurrentQueries.map { "\($0)" } ?? "2 per core"),
+            ("query.lookback-delta", Self.text(lookback)),
+            ("enable-experimental-functions", "\(areExperimentalFunctionsEnabled)"),
         ]
     }
 }
