@@ -1,3 +1,5 @@
+import Platform
+
 /// Where a Parquet file's bytes come from: a file, an object, memory.
 public protocol ByteSource: Sendable {
     /// Bytes of the whole file.
@@ -23,7 +25,11 @@ public struct MemoryByteSource: ByteSource {
     public init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     public var size: UInt64 { UInt64(bytes.count) }
+    /// - Throws: `MalformedBytes` when the range leaves the bytes.
     public func read(_ range: Range<UInt64>) async throws -> [UInt8] {
-        Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)])
+        guard range.upperBound <= size else {
+            throw MalformedBytes(offset: bytes.count, expected: "bytes up to \(range.upperBound)")
+        }
+        return Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)])
     }
 }

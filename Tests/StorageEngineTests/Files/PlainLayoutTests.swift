@@ -60,7 +60,7 @@ import Testing
     }
 
     static func read(_ bytes: [UInt8], _ scan: FileScan) async throws -> RecordBatch {
-        let reader = try await PlainLayout().open(MemorySource(bytes), name: "things/1", schema: schema)
+        let reader = try await PlainLayout().open(MemoryByteSource(bytes), name: "things/1", schema: schema)
         let cursor = reader.cursor(scan)
         var builder = RecordBatchBuilder(schema)
         while let batch = try await cursor.next() {
@@ -84,7 +84,7 @@ import Testing
         builder = RecordBatchBuilder(Self.schema)
         builder.append(all, cut..<all.rowCount)
         let bytes = try Self.file([first, builder.finish()].filter { !$0.isEmpty }, options)
-        #expect(try await ParquetVerify.verify(name: "things/1", source: MemorySource(bytes)).problems == [])
+        #expect(try await ParquetVerify.verify(name: "things/1", source: MemoryByteSource(bytes)).problems == [])
 
         let ids = all.columns[0].int64s
         let some = Set(ids).filter { _ in Int.random(in: 0..<5, using: &random) == 0 }.sorted()
@@ -116,7 +116,7 @@ import Testing
         var random = SeededGenerator(seed: 1)
         let all = try Self.rows(100, &random)
         let bytes = try Self.file([all], PlainLayout.Options())
-        let file = try await ParquetFile.open(name: "a", source: MemorySource(bytes))
+        let file = try await ParquetFile.open(name: "a", source: MemoryByteSource(bytes))
         func value(_ key: String) -> String? { file.metadata.value(for: "varve." + key) }
         #expect(value("table") == "things" && value("format") == "1" && value("update_mode") == "overwrite")
         #expect(value("segment_start") == "0" && value("segment_end") == "86400000")
@@ -135,7 +135,7 @@ import Testing
         let bytes = try Self.file([try Self.rows(50, &random)], PlainLayout.Options())
         let other = Schema([.init("id", .int64)], keyCount: 1, timeColumn: nil)
         do {
-            _ = try await PlainLayout().open(MemorySource(bytes), name: "a", schema: other)
+            _ = try await PlainLayout().open(MemoryByteSource(bytes), name: "a", schema: other)
             Issue.record("another schema was accepted")
         } catch {
             #expect(error.kind == .foreign)

@@ -1,5 +1,6 @@
 public import ManifestLog
 public import ObjectStorage
+import Parquet
 import Platform
 
 /// An object that the manifest names, and where it lies.
@@ -81,7 +82,7 @@ public struct ObjectCheck: Sendable {
         }
         guard let table = tables.first(where: { $0.number == metadata.table }) else { return }
         do {
-            let source = MemorySource(content)
+            let source = MemoryByteSource(content)
             let reader = try await table.layout.open(source, name: object.key.path, schema: table.schema)
             let cursor = reader.cursor(FileScan())
             var summary = RowSummary(table)
