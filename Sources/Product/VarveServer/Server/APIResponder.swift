@@ -82,12 +82,17 @@ struct APIResponder: HTTPResponder {
         return headers
     }
 
+    static func fields(_ headers: [(name: String, value: String)]) -> HTTPFields {
+        var fields = HTTPFields()
+        for (name, value) in headers {
+            if let name = HTTPField.Name(name) { fields.append(HTTPField(name: name, value: value)) }
+        }
+        return fields
+    }
+
     /// - Parameter accepted: the request's `Accept-Encoding`.
     private static func response(_ answer: APIAnswer, isHead: Bool, accepted: String = "") -> Response {
-        var headers = HTTPFields()
-        for (name, value) in answer.headers {
-            if let name = HTTPField.Name(name) { headers.append(HTTPField(name: name, value: value)) }
-        }
+        var headers = fields(answer.headers)
         let status = HTTPResponse.Status(code: answer.status)
         if ContentCoding.isWorthwhile(answer.body) {
             headers.append(HTTPField(name: .vary, value: "accept-encoding"))

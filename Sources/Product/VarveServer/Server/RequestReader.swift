@@ -2,7 +2,6 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import Platform
-import Synchronization
 
 /// Reads a request's body whole: within its limit, within the memory that all bodies share, and not for ever.
 ///
@@ -23,8 +22,6 @@ struct RequestReader: Sendable {
 
     /// Bytes reserved at a time for a body of undeclared length.
     private static let portion = 1 << 20
-    private static let paceInterval = TimeAmount.seconds(10)
-    private static let paceBytes = 10 << 10
 
     let limit: Int
     let budget: MemoryBudget
@@ -41,7 +38,7 @@ struct RequestReader: Sendable {
         } else if request.headers[.transferEncoding] == nil {
             return body
         }
-        let pace = Pace()
+        let pace = BodyPace()
         var watch: RepeatedTask?
         defer { watch?.cancel() }
         do {
@@ -51,9 +48,9 @@ struct RequestReader: Sendable {
                     try reserve(max(Self.portion, piece.readableBytes), in: &body, &reserved)
                 }
                 body.bytes.append(contentsOf: piece.readableBytesView)
-                pace.received.add(piece.readableBytes, ordering: .relaxed)
+                pace.note(piece.readableBytes)
                 // Most bodies are here in one piece and need no clock.
-                if watch == nil, body.bytes.count != declared { watch = pace.start(on: channel, Self.paceInterval) }
+                if watch == nil, body.bytes.count != declared { watch = pace.watch(channel) }
             }
         } catch let refusal as Refusal {
             throw refusal
@@ -68,19 +65,5 @@ struct RequestReader: Sendable {
         guard let reservation = budget.reserve(bytes) else { throw .noMemory }
         body.reservations.append(reservation)
         reserved += bytes
-    }
-
-    /// Closes the connection when an interval brought too few bytes.
-    private final class Pace: Sendable {
-        let received = Atomic<Int>(0)
-        private let seen = Atomic<Int>(0)
-
-        func start(on channel: any Channel, _ interval: TimeAmount) -> RepeatedTask {
-            channel.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [self] _ in
-                let now = received.load(ordering: .relaxed)
-                let before = seen.exchange(now, ordering: .relaxed)
-                if now - before < RequestReader.paceBytes { channel.close(promise: nil) }
-            }
-        }
     }
 }

@@ -43,13 +43,9 @@ public struct Server: Sendable {
         quiet.logLevel = max(logger.logLevel, .warning)
         let application = Application(
             responder: APIResponder(api: api, reader: reader),
-            server: .http1(
-                configuration: .init(
-                    additionalChannelHandlers: [ConnectionWatch(writeTimeout: options.writeTimeout)],
-                    idleTimeout: .milliseconds(options.idleTimeout.milliseconds),
-                    // GET queries may be 64 KiB long; the request line counts as a field.
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 80 << 10, maxHeaderListSize: 80 << 10, maxHeaderFieldCount: 100))),
+            server: HTTPServerBuilder { [api] responder in
+                APIChannel(responder: responder, api: api, bodies: reader.budget)
+            },
             configuration: ApplicationConfiguration(
                 address: .hostname(options.host, port: options.port), serverName: nil,
                 availableConnectionsDelegate: MaximumAvailableConnections(options.maximumConnections, logger: quiet)),

@@ -1,0 +1,48 @@
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+import Platform
+
+/// One connection: Hummingbird's HTTP/1 channel with two handlers of ours.
+///
+///     socket → HTTP decoder → ConnectionWatch → idle and shutdown → WriteHandler → Hummingbird
+///
+/// `WriteHandler` stands behind the one that counts requests, so that idle time-out and graceful shutdown see writes as
+/// they see everything else.
+struct APIChannel: ServerChildChannel, HTTPChannelHandler {
+    typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+
+    let responder: HTTPChannelHandler.Responder
+    let api: PrometheusAPI
+    /// The memory that all request bodies share.
+    let bodies: MemoryBudget
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        channel.eventLoop.makeCompletedFuture {
+            let pipeline = channel.pipeline.syncOperations
+            var limits = NIOHTTPDecoderLimitConfiguration()
+            // GET queries may be 64 KiB long; the request line counts as a field.
+            limits.maxHeaderFieldSize = 80 << 10
+            limits.maxHeaderListSize = 80 << 10
+            limits.maxHeaderFieldCount = 100
+            try pipeline.configureHTTPServerPipeline(
+                withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
+                withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
+            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+            try pipeline.addHandler(ConnectionWatch(writeTimeout: api.options.writeTimeout))
+            try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: api.options.idleTimeout, logger: logger))
+            try pipeline.addHandler(WriteHandler(api: api, bodies: bodies))
+            return try NIOAsyncChannel(
+                wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+        }
+    }
+
+    func handle(
+        value asyncChannel: NIOCore.NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>, logger: Logging.Logger
+    ) async {
+        await handleHTTP(asyncChannel: asyncChannel, logger: logger)
+    }
+}
