@@ -117,11 +117,20 @@ let package = Package(
         .target(
             name: "Simulation", dependencies: ["Platform", "ObjectStorage"], path: "Sources/Simulation",
             swiftSettings: strict),
+        // In no product: our Parquet reader and writer, asked by tests in Python.
+        .executableTarget(
+            name: "ParquetTool", dependencies: ["Parquet", "Compression", "Columnar", "Platform"],
+            path: "Tests/ParquetTool", swiftSettings: strict),
         // Tests, by floor. Each may use everything below and the simulated world.
         tests("Compression", base + ["CSnappy"]), tests("Columnar", base), tests("Encodings", storage),
         tests("Parquet", storage),
         tests("ObjectStorage", storage), tests("WAL", storage), tests("ManifestLog", storage, excluding: ["Golden"]),
         tests("StorageEngine", storage), tests("Simulation", storage), tests("Crash", metrics),
+        // What the fuzzers of `Fuzz` start from and once found.
+        .testTarget(
+            name: "FuzzCorpusTests", dependencies: metrics, path: "Fuzz",
+            exclude: ["Corpus", "Floors", "Sources", "Package.swift"], sources: ["Bodies", "Tests"],
+            swiftSettings: strict),
         tests("MetricModel", metrics),
         tests("MetricEngine", metrics), tests("Ingest", metrics), tests("PromQL", metrics),
         tests("PromQLSyntax", metrics), tests("PromQLScript", metrics), tests("Varve", metrics + ["Varve"]),

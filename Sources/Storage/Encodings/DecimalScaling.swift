@@ -129,11 +129,48 @@ public enum DecimalScaling {
         return (nearest, isSame && nearest.magnitude < 0x1p53)
     }
 
-    /// One pass without branches per value, and a second for the exceptions if there are any.
+    /// Appends an integer per value and returns the exceptions.
     private static func scaled(
         _ values: UnsafeBufferPointer<Double>, by scale: Int, into integers: inout [Int64]
     ) -> [Int] {
         let divisor = powers[scale]
+        if scaledExactly(values, divisor, into: &integers) { return [] }
+        return scaledWithExceptions(values, divisor, into: &integers)
+    }
+
+    /// What most stretches are: every value fits, below 2^51. One pass that the compiler makes vectors of; appends nothing
+    /// when it was not so.
+    private static func scaledExactly(
+        _ values: UnsafeBufferPointer<Double>, _ divisor: Double, into integers: inout [Int64]
+    ) -> Bool {
+        let anchor = 0x1.8p52
+        let anchorBits = Int64(bitPattern: anchor.bitPattern)
+        var differing: UInt64 = 0
+        var spread: UInt64 = 0
+        integers.append(addingCapacity: values.count) { (span: inout OutputSpan<Int64>) in
+            span.withUnsafeMutableBufferPointer { buffer, initialized in
+                guard let out = buffer.baseAddress else { return }
+                for i in values.indices {
+                    // Added to 1.5 · 2^52 the product is rounded to a whole number, which the bits then count from there;
+                    // whatever is beyond 2^51, NaN too, is that far off in bits as well.
+                    let shifted = values[i] * divisor + anchor
+                    let integer = Int64(bitPattern: shifted.bitPattern) &- anchorBits
+                    differing |= ((shifted - anchor) / divisor).bitPattern ^ values[i].bitPattern
+                    spread |= UInt64(bitPattern: integer &+ (1 &<< 51))
+                    out[i] = integer
+                }
+                initialized = values.count
+            }
+        }
+        if differing == 0 && spread >> 52 == 0 { return true }
+        integers.removeLast(values.count)
+        return false
+    }
+
+    /// One pass without branches per value, and a second for the exceptions if there are any.
+    private static func scaledWithExceptions(
+        _ values: UnsafeBufferPointer<Double>, _ divisor: Double, into integers: inout [Int64]
+    ) -> [Int] {
         var misfits = 0
         integers.append(addingCapacity: values.count) { (span: inout OutputSpan<Int64>) in
             span.withUnsafeMutableBufferPointer { buffer, initialized in

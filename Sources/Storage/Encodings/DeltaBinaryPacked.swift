@@ -101,6 +101,29 @@ public enum DeltaBinaryPacked {
         while left > 0 {
             let reference = try cursor.zigzag("reference of a block")
             let widths = try cursor.take(header.miniblocks, "the widths of a block")
+            if perMiniblock == group, left >= header.blockSize {
+                // A whole block of ours, with room behind it: all checks at once, then none.
+                var size = 0
+                var widest: UInt8 = 0
+                for miniblock in 0..<header.miniblocks {
+                    let width = cursor.bytes[widths &+ miniblock]
+                    size &+= Int(width)
+                    widest = max(widest, width)
+                }
+                size &*= group / 8
+                if widest <= 64 && size &+ 16 <= cursor.remaining {
+                    var packed = start + cursor.offset
+                    for miniblock in 0..<header.miniblocks {
+                        let width = Int(start.load(fromByteOffset: widths &+ miniblock, as: UInt8.self))
+                        previous = unpackDeltas(width, packed, next, reference, previous)
+                        packed += group / 8 &* width
+                        next += group
+                    }
+                    cursor.skip(atMost: size)
+                    left -= header.blockSize
+                    continue
+                }
+            }
             for miniblock in 0..<header.miniblocks where left > 0 {
                 let width = Int(cursor.bytes[widths + miniblock])
                 guard width <= 64 else { throw EncodingError(name, "a width of \(width) bits") }

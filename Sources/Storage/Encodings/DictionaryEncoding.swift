@@ -79,6 +79,10 @@ public enum DictionaryEncoding {
         _ dictionary: [Int32], by codes: [UInt32], into values: inout [Int32]
     ) throws(EncodingError) { try gatherFixed(dictionary, codes, &values) }
 
+    public static func gather(
+        _ dictionary: [Float], by codes: [UInt32], into values: inout [Float]
+    ) throws(EncodingError) { try gatherFixed(dictionary, codes, &values) }
+
     /// - Parameter limit: the most bytes that the values may have together: one long entry may be meant very often.
     public static func gather(
         _ dictionary: BytesColumn, by codes: [UInt32], limit: Int, into values: inout BytesColumn

@@ -9,6 +9,7 @@ public enum PlainEncoding {
     public static func encode(_ values: [Int64], into bytes: inout [UInt8]) { appendRaw(values, &bytes) }
     public static func encode(_ values: [Double], into bytes: inout [UInt8]) { appendRaw(values, &bytes) }
     public static func encode(_ values: [Int32], into bytes: inout [UInt8]) { appendRaw(values, &bytes) }
+    public static func encode(_ values: [Float], into bytes: inout [UInt8]) { appendRaw(values, &bytes) }
 
     public static func encode(_ values: BytesColumn, into bytes: inout [UInt8]) {
         for i in 0..<values.count {
@@ -43,6 +44,30 @@ public enum PlainEncoding {
     public static func decode(
         _ bytes: UnsafeRawBufferPointer, count: Int, into values: inout [Int32]
     ) throws(EncodingError) -> Int { try takeRaw(bytes, count, &values) }
+
+    @discardableResult
+    public static func decode(
+        _ bytes: UnsafeRawBufferPointer, count: Int, into values: inout [Float]
+    ) throws(EncodingError) -> Int { try takeRaw(bytes, count, &values) }
+
+    /// FIXED_LEN_BYTE_ARRAY: values of `width` bytes each, without lengths.
+    @discardableResult
+    public static func decode(
+        _ bytes: UnsafeRawBufferPointer, count: Int, width: Int, into values: inout BytesColumn
+    ) throws(EncodingError) -> Int {
+        guard width > 0, count >= 0, count <= bytes.count / width else {
+            throw EncodingError(name, "\(bytes.count) bytes for \(count) values of \(width) bytes")
+        }
+        var offsets = values.offsets
+        var content = values.bytes
+        values = BytesColumn()  // one holder each: they grow in place
+        let start = content.count
+        content.append(
+            contentsOf: UnsafeRawBufferPointer(rebasing: bytes[..<(count * width)]).bindMemory(to: UInt8.self))
+        offsets.append(contentsOf: (0..<count).lazy.map { start + ($0 + 1) * width })
+        values = BytesColumn(offsets: offsets, bytes: content)
+        return count * width
+    }
 
     @discardableResult
     public static func decode(

@@ -62,7 +62,7 @@ enum FramedFile {
     }
 
     /// - Parameter bytes: at least a header.
-    private static func checksum(of bytes: Bytes) -> UInt32 {
+    static func checksum(of bytes: Bytes) -> UInt32 {
         bytes.withUnsafeBytes { all in
             let start = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: all[..<checksumOffset]))
             return CRC32C.checksum(UnsafeRawBufferPointer(rebasing: all[checksumEnd...]), continuing: start)

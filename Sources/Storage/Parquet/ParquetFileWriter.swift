@@ -5,7 +5,7 @@ import Platform
 /// Makes a whole Parquet file in memory from chunks whose encodings and pages a layout has chosen.
 ///
 ///     PAR1
-///     row group 0: column chunk 0: dictionary page?, data pages (version 2) …; column chunk 1 …
+///     row group 0: column chunk 0: dictionary page?, data pages …; column chunk 1 …
 ///     row group 1 …
 ///     page index of row group 0: column indexes, offset indexes; of row group 1 …
 ///     footer (compact protocol), its length (4 bytes), PAR1
@@ -60,6 +60,8 @@ public struct ParquetFileWriter: Sendable {
         }
         let leaf = schema.leaves[column]
         try check(chunk, leaf)
+        var chunk = chunk
+        if BoundOrder(leaf) == .unknown { chunk.hasStatistics = false }
         let start = bytes.count
         var uncompressed = 0
         var encodings: [PageEncoding] = []
@@ -74,15 +76,18 @@ public struct ParquetFileWriter: Sendable {
         var row = 0
         for page in chunk.pages {
             let offset = bytes.count
-            uncompressed += try write(page, chunk.compression, leaf)
+            switch chunk.version {
+            case .v1: uncompressed += try writeVersion1(page, chunk.compression, leaf)
+            case .v2: uncompressed += try write(page, chunk.compression, leaf)
+            }
             locations.append(
                 PageLocation(offset: offset, size: bytes.count - offset, firstRow: row, rowCount: page.rows))
             row += page.rows
             if !encodings.contains(page.encoding) { encodings.append(page.encoding) }
-            if let i = counts.firstIndex(where: { $0.page == .dataV2 && $0.encoding == page.encoding }) {
+            if let i = counts.firstIndex(where: { $0.page == chunk.version.pageType && $0.encoding == page.encoding }) {
                 counts[i].count += 1
             } else {
-                counts.append(EncodingCount(.dataV2, page.encoding, count: 1))
+                counts.append(EncodingCount(chunk.version.pageType, page.encoding, count: 1))
             }
         }
         if leaf.maximumDefinition + leaf.maximumRepetition > 0, !encodings.contains(.rle) { encodings.append(.rle) }
@@ -94,7 +99,7 @@ public struct ParquetFileWriter: Sendable {
                 valueCount: chunk.pages.reduce(0) { $0 + $1.values }, uncompressedSize: uncompressed,
                 compressedSize: bytes.count - start, dataPageOffset: dataStart,
                 dictionaryPageOffset: chunk.dictionary == nil ? nil : start,
-                statistics: Self.statistics(of: chunk, leaf.physical), columnIndex: nil, offsetIndex: nil))
+                statistics: Self.statistics(of: chunk, leaf), columnIndex: nil, offsetIndex: nil))
         open?.indexes.append(ChunkIndex(column: index, pages: locations))
     }
 
@@ -183,13 +188,37 @@ public struct ParquetFileWriter: Sendable {
         return header.count + plainSize
     }
 
+    /// Levels and values are packed together, each kind of levels behind its length; whatever the gain.
+    private mutating func writeVersion1(
+        _ page: EncodedPage, _ compression: PageCompression, _ leaf: ParquetLeaf
+    ) throws(ParquetError) -> Int {
+        var plain: [UInt8] = []
+        for (levels, maximum) in [
+            (page.repetitionLevels, leaf.maximumRepetition), (page.definitionLevels, leaf.maximumDefinition),
+        ] where maximum > 0 {
+            plain.append(contentsOf: Int32(clamping: levels.count).plainBytes)
+            plain.append(contentsOf: levels)
+        }
+        plain.append(contentsOf: page.encoded)
+        try checkSize(plain.count, leaf)
+        let stored = try compression.packed(plain)
+        try checkSize(stored.count, leaf)
+        let header = PageHeader(
+            uncompressedSize: plain.count, storedSize: stored.count, crc: CRC32.checksum(stored),
+            kind: .data(
+                values: page.values, encoding: page.encoding, definitionEncoding: .rle, repetitionEncoding: .rle)
+        ).encoded()
+        bytes.append(contentsOf: header)
+        bytes.append(contentsOf: stored)
+        return header.count + plain.count
+    }
+
     // MARK: checks
 
     private func check(_ chunk: EncodedChunk, _ leaf: ParquetLeaf) throws(ParquetError) {
         func refuse(_ page: Int?, _ problem: String) -> ParquetError {
             ParquetError(.misuse, column: leaf.name, page: page, problem)
         }
-        guard chunk.compression.codec != .lz4raw else { throw refuse(nil, "lz4 is not written") }
         for (i, page) in chunk.pages.enumerated() {
             guard page.rows >= 0, page.rows <= page.values, (0...page.values).contains(page.nulls),
                 Int32(exactly: page.values) != nil
@@ -217,16 +246,17 @@ public struct ParquetFileWriter: Sendable {
 
     // MARK: statistics and indexes
 
-    private static func statistics(of chunk: EncodedChunk, _ type: PhysicalType) -> ChunkStatistics {
+    private static func statistics(of chunk: EncodedChunk, _ leaf: ParquetLeaf) -> ChunkStatistics {
         var statistics = ChunkStatistics(nullCount: chunk.pages.reduce(0) { $0 + $1.nulls })
         guard chunk.hasStatistics, let first = chunk.pages.lazy.compactMap(\.bounds).first else { return statistics }
         // A page that says nothing, though it holds values other than NaN, would make the chunk's bounds a lie.
-        guard type == .double || chunk.pages.allSatisfy({ $0.isAllNull || $0.bounds != nil }) else { return statistics }
+        let mayBeNaN = leaf.physical == .double || leaf.physical == .float
+        guard mayBeNaN || chunk.pages.allSatisfy({ $0.isAllNull || $0.bounds != nil }) else { return statistics }
         var bounds = first
         for page in chunk.pages {
             guard let other = page.bounds else { continue }
-            if type.precedes(other.minimum, bounds.minimum) { bounds.minimum = other.minimum }
-            if type.precedes(bounds.maximum, other.maximum) { bounds.maximum = other.maximum }
+            if leaf.precedes(other.minimum, bounds.minimum) { bounds.minimum = other.minimum }
+            if leaf.precedes(bounds.maximum, other.maximum) { bounds.maximum = other.maximum }
         }
         let short = ShortenedBounds(bounds)
         statistics.minimum = short.minimum

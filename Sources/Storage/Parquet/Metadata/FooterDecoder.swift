@@ -79,7 +79,9 @@ enum FooterDecoder {
         var element = SchemaElement(
             type: nil, typeLength: nil, repetition: nil, name: "", childCount: nil, logicalType: .none)
         var name: String?
-        var converted = LogicalType.none
+        var converted: Int32?
+        var scale: Int?
+        var precision: Int?
         var logical: LogicalType?
         var fields = try reader.enter("a schema element")
         while let field = try reader.next(&fields) {
@@ -89,66 +91,21 @@ enum FooterDecoder {
             case 3:
                 element.repetition = try known(Repetition(rawValue: try reader.int32(field)), "a repetition", reader)
             case 4: name = try reader.text(field)
-            case 5: element.childCount = try reader.natural(field)
-            case 6: converted = convertedType(try reader.int32(field))
+            case 5: element.childCount = try reader.natural32(field)
+            case 6: converted = try reader.int32(field)
+            case 7: scale = Int(try reader.int32(field))
+            case 8: precision = Int(try reader.int32(field))
             case 10:
                 try reader.expectStructure(field)
-                logical = try logicalType(&reader)
+                logical = try reader.logicalType()
             default: try reader.skip(field)
             }
         }
         guard let name else { throw reader.malformed("the name of a schema element") }
         element.name = name
-        element.logicalType = logical ?? converted
+        element.logicalType =
+            logical ?? converted.map { LogicalType(converted: $0, scale: scale, precision: precision) } ?? .none
         return element
-    }
-
-    /// The older way to say what a value means.
-    private static func convertedType(_ raw: Int32) -> LogicalType {
-        switch raw {
-        case 0: .string
-        case 1, 2: .map
-        case 9: .timestampMillis
-        default: .other
-        }
-    }
-
-    private static func logicalType(_ reader: inout CompactReader) throws(MalformedBytes) -> LogicalType {
-        var found = LogicalType.other
-        var fields = try reader.enter("a logical type")
-        while let field = try reader.next(&fields) {
-            switch field.id {
-            case 1:
-                found = .string
-                try reader.skip(field)
-            case 2:
-                found = .map
-                try reader.skip(field)
-            case 8:
-                try reader.expectStructure(field)
-                found = try timestampType(&reader)
-            default: try reader.skip(field)
-            }
-        }
-        return found
-    }
-
-    private static func timestampType(_ reader: inout CompactReader) throws(MalformedBytes) -> LogicalType {
-        var isMillis = false
-        var fields = try reader.enter("a timestamp type")
-        while let field = try reader.next(&fields) {
-            guard field.id == 2 else {
-                try reader.skip(field)
-                continue
-            }
-            try reader.expectStructure(field)
-            var unit = try reader.enter("a unit of time")
-            while let field = try reader.next(&unit) {
-                if field.id == 1 { isMillis = true }
-                try reader.skip(field)
-            }
-        }
-        return isMillis ? .timestampMillis : .other
     }
 
     private static func rowGroup(_ reader: inout CompactReader) throws(MalformedBytes) -> RowGroupMetadata {
@@ -184,7 +141,7 @@ enum FooterDecoder {
         var fields = try reader.enter("a sorting column")
         while let field = try reader.next(&fields) {
             switch field.id {
-            case 1: column = try reader.natural(field)
+            case 1: column = try reader.natural32(field)
             case 2: sorting.isDescending = try reader.bool(field)
             case 3: sorting.nullsFirst = try reader.bool(field)
             default: try reader.skip(field)
@@ -209,9 +166,9 @@ enum FooterDecoder {
                 try reader.expectStructure(field)
                 chunk = try columnMetadata(&reader)
             case 4: offsetOffset = try reader.natural(field)
-            case 5: offsetLength = try reader.natural(field)
+            case 5: offsetLength = try reader.natural32(field)
             case 6: columnOffset = try reader.natural(field)
-            case 7: columnLength = try reader.natural(field)
+            case 7: columnLength = try reader.natural32(field)
             case 8, 9: throw reader.malformed("a column chunk that is not encrypted")
             default: try reader.skip(field)
             }
@@ -276,8 +233,11 @@ enum FooterDecoder {
         guard let type, let codec, let values, let uncompressed, let compressed, let dataOffset else {
             throw reader.malformed("type, codec, sizes and page offset of a column")
         }
-        // Some writers put 0, or an offset after the data, where there is no dictionary.
-        if let offset = dictionaryOffset, offset == 0 || offset >= dataOffset { dictionaryOffset = nil }
+        // Some writers put 0, or an offset after the data, where there is no dictionary; and where there are no data, a
+        // dictionary before 0.
+        if let offset = dictionaryOffset, offset == 0 || (offset >= dataOffset && dataOffset > 0) {
+            dictionaryOffset = nil
+        }
         return ColumnChunkMetadata(
             type: type, path: path, encodings: encodings, encodingCounts: counts, codec: codec, valueCount: values,
             uncompressedSize: uncompressed, compressedSize: compressed, dataPageOffset: dataOffset,
@@ -293,7 +253,7 @@ enum FooterDecoder {
             switch field.id {
             case 1: page = PageType(rawValue: try reader.int32(field))
             case 2: encoding = PageEncoding(rawValue: try reader.int32(field))
-            case 3: count = try reader.natural(field)
+            case 3: count = try reader.natural32(field)
             default: try reader.skip(field)
             }
         }

@@ -32,24 +32,12 @@ enum FooterEncoder {
             if let repetition = element.repetition { schema.int32(3, repetition.rawValue) }
             schema.text(4, element.name)
             if let count = element.childCount { schema.int32(5, Int32(count)) }
-            switch element.logicalType {
-            case .none, .other: break
-            case .string: schema.int32(6, 0)
-            case .map: schema.int32(6, 1)
-            case .timestampMillis: schema.int32(6, 9)
+            if let converted = element.logicalType.converted { schema.int32(6, converted) }
+            if case .decimal(let precision, let scale) = element.logicalType {
+                schema.int32(7, Int32(clamping: scale))
+                schema.int32(8, Int32(clamping: precision))
             }
-            switch element.logicalType {
-            case .none, .other: break
-            case .string: schema.structure(10) { $0.structure(1) { _ in } }
-            case .map: schema.structure(10) { $0.structure(2) { _ in } }
-            case .timestampMillis:
-                schema.structure(10) { logical in
-                    logical.structure(8) { timestamp in
-                        timestamp.bool(1, true)
-                        timestamp.structure(2) { $0.structure(1) { _ in } }
-                    }
-                }
-            }
+            element.logicalType.write(to: &schema)
         }
     }
 

@@ -10,20 +10,6 @@ public enum PhysicalType: Int32, Sendable, Hashable, CaseIterable {
     case fixedLengthByteArray = 7
 }
 
-/// What a value means, as far as it matters here.
-public enum LogicalType: Sendable, Hashable {
-    /// Nothing more than its physical type says.
-    case none
-    /// UTF-8.
-    case string
-    /// Milliseconds since the Unix epoch, UTC.
-    case timestampMillis
-    /// A group of keys and values.
-    case map
-    /// Something else: the values still read as their physical type.
-    case other
-}
-
 /// Whether a field may be absent or stand many times. Raw values are Parquet's.
 public enum Repetition: Int32, Sendable, Hashable {
     case required = 0

@@ -110,13 +110,3 @@ extension ChunkStatistics {
         return low...high
     }
 }
-
-extension Int64 {
-    /// Eight plain-encoded bytes; nil for any other number of them.
-    init?(plain bytes: ArraySlice<UInt8>) {
-        guard bytes.count == 8 else { return nil }
-        var value: UInt64 = 0
-        for byte in bytes.reversed() { value = value << 8 | UInt64(byte) }
-        self.init(bitPattern: value)
-    }
-}

@@ -49,7 +49,7 @@ extension EncodedChunk {
         return EncodedDictionary(count: dictionary.count, values: plain)
     }
 
-    private static func codeBytes(_ codes: [UInt32], _ entries: Int) -> [UInt8] {
+    static func codeBytes(_ codes: [UInt32], _ entries: Int) -> [UInt8] {
         let width = RunLengthHybrid.width(forLargest: UInt32(max(entries, 1) - 1))
         var bytes = [UInt8(width)]
         RunLengthHybrid.encode(codes, width: width, into: &bytes)
@@ -171,7 +171,7 @@ extension EncodedChunk {
 }
 
 /// Which rows hold a value, and where it stands among those that do.
-private struct PresentRows {
+struct PresentRows {
     private let validity: [Bool]?
     private let count: Int
 

@@ -14,13 +14,14 @@ public struct ColumnPages: Sendable {
         ParquetError(.damaged, file: file, column: leaf.name, problem)
     }
 
-    /// The present values of all pages, one after the other.
+    /// The present values of all pages, one after the other. Also of a column of int32.
     public func int64s() throws(ParquetError) -> [Int64] {
         if pages.count == 1 { return try pages[0].int64s(dictionary) }
         var found: [Int64] = []
         for page in pages { found.append(contentsOf: try page.int64s(dictionary)) }
         return found
     }
+    /// Also of a column of floats.
     public func doubles() throws(ParquetError) -> [Double] {
         if pages.count == 1 { return try pages[0].doubles(dictionary) }
         var found: [Double] = []
@@ -57,46 +58,5 @@ public struct ColumnPages: Sendable {
             count += page.valueCount
         }
         return flags
-    }
-
-    /// The pages as a column of a batch: one value a row, a placeholder where it is null.
-    ///
-    /// - Throws: `.misuse` where the leaf holds another type or many values a row.
-    public func column(_ type: ColumnType) throws(ParquetError) -> Column {
-        guard leaf.isFlat else {
-            throw ParquetError(.misuse, file: file, column: leaf.name, "it does not hold one value a row")
-        }
-        let validity = try validity()
-        let values: ColumnValues
-        switch type {
-        case .int64, .timestamp: values = .int64(Self.spread(try int64s(), validity, 0))
-        case .float64: values = .float64(Self.spread(try doubles(), validity, 0))
-        case .bool: values = .bool(Self.spread(try booleans(), validity, false))
-        case .bytes, .text: values = .bytes(Self.spread(try byteStrings(), validity))
-        }
-        return Column(values, validity: validity)
-    }
-
-    /// `present` moved to where `validity` has them. Their number was checked against it.
-    private static func spread<T>(_ present: [T], _ validity: [Bool]?, _ placeholder: T) -> [T] {
-        guard let validity else { return present }
-        var next = 0
-        return validity.map { isThere in
-            guard isThere, next < present.count else { return placeholder }
-            defer { next += 1 }
-            return present[next]
-        }
-    }
-
-    private static func spread(_ present: BytesColumn, _ validity: [Bool]?) -> BytesColumn {
-        guard let validity else { return present }
-        var offsets = [0]
-        offsets.reserveCapacity(validity.count + 1)
-        var next = 0
-        for isThere in validity {
-            if isThere, next < present.count { next += 1 }
-            offsets.append(present.offsets[next])
-        }
-        return BytesColumn(offsets: offsets, bytes: present.bytes)
     }
 }

@@ -3,7 +3,6 @@ import Platform
 
 /// How the pages of a chunk are compressed.
 public struct PageCompression: Sendable, Hashable {
-    /// none, zstd, snappy or gzip.
     public var codec: Codec
     /// zstd 1…19, gzip 1…9.
     public var level: Int
@@ -33,11 +32,20 @@ public struct PageCompression: Sendable, Hashable {
     static func isWorthwhile(_ packed: Int, of plain: Int) -> Bool { packed <= plain - (plain * 3 + 99) / 100 }
 }
 
+/// The two kinds of data pages. Version 2 keeps levels apart from what is compressed, and stores a page as it is where
+/// compression gains nothing; version 1 is what the oldest readers know.
+public enum PageVersion: Sendable, Hashable {
+    case v1, v2
+
+    var pageType: PageType { self == .v1 ? .data : .dataV2 }
+}
+
 /// One column of one row group, ready to be written: its layout has decided on encodings and page boundaries.
 public struct EncodedChunk: Sendable {
     public var dictionary: EncodedDictionary?
     public var pages: [EncodedPage]
     public var compression: PageCompression
+    public var version = PageVersion.v2
     /// What the pages' bounds are, one page to the next; `.unordered` is always true enough.
     public var order: BoundaryOrder
     /// False: no bounds are written at all, neither per page nor for the chunk.
@@ -65,22 +73,23 @@ public struct EncodedDictionary: Sendable {
     }
 }
 
-/// One data page (version 2), encoded but not compressed.
+/// One data page, encoded but not compressed.
 public struct EncodedPage: Sendable {
     /// Rows, nulls included.
     public var rows: Int
-    /// Values, nulls included: `rows`, but for the leaves of a map.
+    /// Values, nulls included: `rows`, but for lists and maps.
     public var values: Int
-    /// Values that are not there. For the leaves of a map also the empty maps.
+    /// Values that are not there. Of lists and maps also the empty ones.
     public var nulls: Int
     public var encoding: PageEncoding
     /// RLE without a length before it; empty where the column is required.
     public var definitionLevels: [UInt8]
-    /// RLE without a length before it; empty but for the leaves of a map.
+    /// RLE without a length before it; empty but for lists and maps.
     public var repetitionLevels: [UInt8]
     /// The values that are there, encoded. For a dictionary encoding, the bit width in the first byte.
     public var encoded: [UInt8]
-    /// `encoded` packed by the chunk's compression, where the layout has done that already; nil: not done yet.
+    /// `encoded` packed by the chunk's compression, where the layout has done that already; nil: not done yet. Pages of
+    /// version 1 pass over it.
     public var packed: [UInt8]?
     /// Least and greatest value; nil where all are null or NaN, or where nothing is said.
     public var bounds: PageBounds?
@@ -100,7 +109,7 @@ public struct EncodedPage: Sendable {
         self.bounds = bounds
     }
 
-    /// A page of a leaf of a map.
+    /// A page of a list or of a leaf of a map.
     public init(
         rows: Int, values: Int, nulls: Int, encoding: PageEncoding, definitionLevels: [UInt8],
         repetitionLevels: [UInt8], encoded: [UInt8], bounds: PageBounds?

@@ -24,15 +24,49 @@ public struct PageBounds: Sendable, Hashable {
 
     /// nil for no values.
     public init?(of values: ArraySlice<Int64>) {
-        guard var low = values.first else { return nil }
-        var high = low
+        guard let first = values.first else { return nil }
+        var low = first
+        var high = first
         values.withUnsafeBufferPointer { values in
-            for value in values {
+            // Four pairs side by side: one would wait for itself.
+            var (l0, l1, l2, l3) = (first, first, first, first)
+            var (h0, h1, h2, h3) = (first, first, first, first)
+            var i = 0
+            while i &+ 4 <= values.count {
+                let (a, b, c, d) = (values[i], values[i &+ 1], values[i &+ 2], values[i &+ 3])
+                l0 = min(l0, a)
+                l1 = min(l1, b)
+                l2 = min(l2, c)
+                l3 = min(l3, d)
+                h0 = max(h0, a)
+                h1 = max(h1, b)
+                h2 = max(h2, c)
+                h3 = max(h3, d)
+                i &+= 4
+            }
+            low = min(l0, l1, l2, l3)
+            high = max(h0, h1, h2, h3)
+            for value in values[i...] {
                 low = min(low, value)
                 high = max(high, value)
             }
         }
         self.init(low, high)
+    }
+
+    /// nil for no values.
+    public init?(of values: ArraySlice<Int32>) {
+        guard let low = values.min(), let high = values.max() else { return nil }
+        self.init(minimum: low.plainBytes, maximum: high.plainBytes)
+    }
+
+    /// nil for no values, or nothing but NaN.
+    public init?(of values: ArraySlice<Float>) {
+        let numbers = values.lazy.filter { !$0.isNaN }
+        guard let low = numbers.min(), let high = numbers.max() else { return nil }
+        self.init(
+            minimum: Int32(bitPattern: (low == 0 ? -0.0 : low).bitPattern).plainBytes,
+            maximum: Int32(bitPattern: (high == 0 ? 0.0 : high).bitPattern).plainBytes)
     }
 
     /// nil for no values, or nothing but NaN.
@@ -106,37 +140,5 @@ struct ShortenedBounds {
     private static func successor(of bytes: [UInt8]) -> [UInt8]? {
         guard let last = bytes.lastIndex(where: { $0 < 0x7e }) else { return nil }
         return Array(bytes[..<last]) + [bytes[last] + 1]
-    }
-}
-
-extension PhysicalType {
-    /// Whether plain-encoded `a` comes before `b` in the order that statistics follow.
-    func precedes(_ a: [UInt8], _ b: [UInt8]) -> Bool {
-        switch self {
-        case .int64: (Int64(plain: a[...]) ?? 0) < (Int64(plain: b[...]) ?? 0)
-        case .int32: (Int32(plain: a) ?? 0) < (Int32(plain: b) ?? 0)
-        case .double: Double(plain: a) < Double(plain: b)
-        case .boolean, .byteArray, .fixedLengthByteArray, .int96, .float: a.lexicographicallyPrecedes(b)
-        }
-    }
-}
-
-extension Int64 {
-    var plainBytes: [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: self >> ($0 * 8)) } }
-}
-
-extension Int32 {
-    /// Four plain-encoded bytes; nil for any other number of them.
-    init?(plain bytes: [UInt8]) {
-        guard bytes.count == 4 else { return nil }
-        var value: UInt32 = 0
-        for byte in bytes.reversed() { value = value << 8 | UInt32(byte) }
-        self.init(bitPattern: value)
-    }
-}
-
-extension Double {
-    init(plain bytes: [UInt8]) {
-        self.init(bitPattern: UInt64(bitPattern: Int64(plain: bytes[...]) ?? 0))
     }
 }

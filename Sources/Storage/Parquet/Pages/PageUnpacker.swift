@@ -35,7 +35,7 @@ struct PageUnpacker {
         try check(.dictionary, .plain, count, place)
         let body = try body(header, size, bytes, range, place)
         let values = try unpack(bytes, body, to: header.uncompressedSize, place)
-        return try ParquetDictionary(leaf.physical, count, values, place)
+        return try ParquetDictionary(leaf, count, values, place)
     }
 
     func page(

@@ -1,4 +1,3 @@
-public import Columnar
 public import Encodings
 
 /// One data page, its checksum verified and its values unpacked; decoding them is up to the caller.
@@ -21,6 +20,7 @@ public struct ParquetPage: Sendable {
     public let values: [UInt8]
     let place: Place
     let isStrict: Bool
+    /// Bytes that its values may decode to.
     let limit: Int
 
     public var rows: Range<Int> { firstRow..<firstRow + rowCount }
@@ -49,6 +49,12 @@ public struct ParquetPage: Sendable {
         }
         guard found.allSatisfy({ $0.value <= largest }) else { throw place.damaged("a level above \(maximum)") }
         return found
+    }
+
+    /// Rows that begin in the page.
+    func rowStarts() throws(ParquetError) -> Int {
+        guard leaf.maximumRepetition > 0 else { return valueCount }
+        return try repetitionRuns().reduce(0) { $0 + ($1.value == 0 ? $1.count : 0) }
     }
 
     func countPresent() throws(ParquetError) -> Int {
@@ -99,151 +105,31 @@ public struct ParquetPage: Sendable {
         return UnsafeRawBufferPointer(rebasing: raw[1...])
     }
 
-    // MARK: values
-
-    public func int64s(_ dictionary: ParquetDictionary?) throws(ParquetError) -> [Int64] {
-        if leaf.physical == .int32 { return try int32s(dictionary).map(Int64.init) }
-        guard leaf.physical == .int64 else { throw place.misuse("its values are \(leaf.physical), not int64") }
-        var found: [Int64] = []
-        switch encoding {
-        case .plain:
-            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found)
-            }
-        case .byteStreamSplit:
-            try whole { (raw) throws(EncodingError) in
-                try ByteStreamSplit.decode(raw, count: presentCount, into: &found)
-            }
-        case .deltaBinaryPacked:
-            _ = try decode { (raw) throws(EncodingError) in
-                try DeltaBinaryPacked.decode(raw, count: presentCount, into: &found)
-            }
-        case .rleDictionary, .plainDictionary:
-            guard case .int64(let entries)? = dictionary else { throw noDictionary }
-            let codes = try codes()
-            try gathering { () throws(EncodingError) in try DictionaryEncoding.gather(entries, by: codes, into: &found)
-            }
-        case .rle, .bitPacked, .deltaLengthByteArray, .deltaByteArray: throw unexpectedEncoding
-        }
-        return found
-    }
-
-    public func int32s(_ dictionary: ParquetDictionary?) throws(ParquetError) -> [Int32] {
-        guard leaf.physical == .int32 else { throw place.misuse("its values are \(leaf.physical), not int32") }
-        var found: [Int32] = []
-        switch encoding {
-        case .plain:
-            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found)
-            }
-        case .deltaBinaryPacked:
-            // The same bytes as for INT64, but all arithmetic is modulo 2^32.
-            var wide: [Int64] = []
-            _ = try decode { (raw) throws(EncodingError) in
-                try DeltaBinaryPacked.decode(raw, count: presentCount, into: &wide)
-            }
-            found = wide.map { Int32(truncatingIfNeeded: $0) }
-        case .rleDictionary, .plainDictionary:
-            guard case .int32(let entries)? = dictionary else { throw noDictionary }
-            let codes = try codes()
-            try gathering { () throws(EncodingError) in try DictionaryEncoding.gather(entries, by: codes, into: &found)
-            }
-        case .byteStreamSplit, .rle, .bitPacked, .deltaLengthByteArray, .deltaByteArray: throw unexpectedEncoding
-        }
-        return found
-    }
-
-    public func doubles(_ dictionary: ParquetDictionary?) throws(ParquetError) -> [Double] {
-        guard leaf.physical == .double else { throw place.misuse("its values are \(leaf.physical), not double") }
-        var found: [Double] = []
-        switch encoding {
-        case .plain:
-            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found)
-            }
-        case .byteStreamSplit:
-            try whole { (raw) throws(EncodingError) in
-                try ByteStreamSplit.decode(raw, count: presentCount, into: &found)
-            }
-        case .rleDictionary, .plainDictionary:
-            guard case .double(let entries)? = dictionary else { throw noDictionary }
-            let codes = try codes()
-            try gathering { () throws(EncodingError) in try DictionaryEncoding.gather(entries, by: codes, into: &found)
-            }
-        case .deltaBinaryPacked, .rle, .bitPacked, .deltaLengthByteArray, .deltaByteArray: throw unexpectedEncoding
-        }
-        return found
-    }
-
-    public func byteStrings(_ dictionary: ParquetDictionary?) throws(ParquetError) -> BytesColumn {
-        guard leaf.physical == .byteArray else { throw place.misuse("its values are \(leaf.physical), not byteArray") }
-        var found = BytesColumn()
-        switch encoding {
-        case .plain:
-            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found)
-            }
-        case .deltaLengthByteArray:
-            try whole { (raw) throws(EncodingError) in
-                try DeltaByteArrays.decodeLengths(raw, count: presentCount, into: &found)
-            }
-        case .deltaByteArray:
-            _ = try decode { (raw) throws(EncodingError) in
-                try DeltaByteArrays.decode(raw, count: presentCount, limit: limit, into: &found)
-            }
-        case .rleDictionary, .plainDictionary:
-            guard case .bytes(let entries)? = dictionary else { throw noDictionary }
-            let codes = try codes()
-            try gathering { () throws(EncodingError) in
-                try DictionaryEncoding.gather(entries, by: codes, limit: limit, into: &found)
-            }
-        case .deltaBinaryPacked, .byteStreamSplit, .rle, .bitPacked: throw unexpectedEncoding
-        }
-        return found
-    }
-
-    public func booleans() throws(ParquetError) -> [Bool] {
-        guard leaf.physical == .boolean else { throw place.misuse("its values are \(leaf.physical), not boolean") }
-        switch encoding {
-        case .plain:
-            var found: [Bool] = []
-            try whole { (raw) throws(EncodingError) in try PlainEncoding.decode(raw, count: presentCount, into: &found)
-            }
-            return found
-        case .rle:
-            if presentCount == 0 { return [] }
-            var codes: [UInt32] = []
-            _ = try decode { (raw) throws(EncodingError) in
-                guard raw.count >= 4 else { throw EncodingError("RLE", "no length before the flags") }
-                return try RunLengthHybrid.decode(
-                    UnsafeRawBufferPointer(rebasing: raw[4...]), width: 1, count: presentCount, into: &codes)
-            }
-            return codes.map { $0 == 1 }
-        default: throw unexpectedEncoding
-        }
-    }
-
     // MARK: errors
 
-    private var noDictionary: ParquetError {
+    var noDictionary: ParquetError {
         place.damaged("its values are codes, but the chunk has no such dictionary")
     }
-    private var unexpectedEncoding: ParquetError {
+    var unexpectedEncoding: ParquetError {
         place.unsupported("values of type \(leaf.physical) in \(encoding)")
     }
 
-    private func decode<T>(
+    func decode<T>(
         _ body: (UnsafeRawBufferPointer) throws(EncodingError) -> T, of bytes: () -> [UInt8]
     ) throws(ParquetError) -> T {
         do throws(EncodingError) { return try bytes().decoding(body) } catch { throw place.damaged("\(error)") }
     }
 
-    private func decode<T>(_ body: (UnsafeRawBufferPointer) throws(EncodingError) -> T) throws(ParquetError) -> T {
+    func decode<T>(_ body: (UnsafeRawBufferPointer) throws(EncodingError) -> T) throws(ParquetError) -> T {
         do throws(EncodingError) { return try values.decoding(body) } catch { throw place.damaged("\(error)") }
     }
 
-    private func gathering(_ body: () throws(EncodingError) -> Void) throws(ParquetError) {
+    func gathering(_ body: () throws(EncodingError) -> Void) throws(ParquetError) {
         do throws(EncodingError) { try body() } catch { throw place.damaged("\(error)") }
     }
 
     /// Decoding must use the page up.
-    private func whole(_ body: (UnsafeRawBufferPointer) throws(EncodingError) -> Int) throws(ParquetError) {
+    func whole(_ body: (UnsafeRawBufferPointer) throws(EncodingError) -> Int) throws(ParquetError) {
         let consumed = try decode(body)
         guard consumed == values.count else {
             throw place.damaged("\(values.count - consumed) bytes behind its \(presentCount) values")

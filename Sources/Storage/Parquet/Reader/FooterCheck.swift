@@ -36,7 +36,7 @@ enum FooterCheck {
             throw place.damaged(
                 "row group \(group) holds \(chunk.path.joined(separator: ".")) \(chunk.type) in its place")
         }
-        guard !leaf.isFlat || chunk.valueCount == rows else {
+        guard leaf.maximumRepetition > 0 || chunk.valueCount == rows else {
             throw place.damaged("row group \(group) has \(rows) rows, but \(chunk.valueCount) values of it")
         }
         let start = chunk.dictionaryPageOffset ?? chunk.dataPageOffset

@@ -25,6 +25,11 @@ extension ParquetFile {
         for request in requests {
             let chunk = try chunk(request.rowGroup, request.column)
             let locations = try await pageLocations(rowGroup: request.rowGroup, column: request.column)
+            guard request.pages == nil || leaves[request.column].maximumRepetition == 0 || chunk.offsetIndex != nil
+            else {
+                // Without an index, a row may go on in the next page.
+                throw place(column: request.column).misuse("its pages are read all together: rows may cross them")
+            }
             var pages: [(number: Int, location: PageLocation)] = []
             for number in request.pages ?? Array(locations.indices) {
                 guard locations.indices.contains(number) else {
@@ -67,6 +72,8 @@ extension ParquetFile {
         let (bytes, range) = try await fetch([chunk.bytes]).locate(chunk.bytes)
         let rows = metadata.rowGroups[rowGroup].rowCount
         var pages: [PageLocation] = []
+        let unpacker = PageUnpacker(
+            leaf: leaves[column], chunk: chunk, file: name, limits: limits, isStrict: isSealed)
         var at = range.lowerBound
         var row = 0
         var values = 0
@@ -84,11 +91,13 @@ extension ParquetFile {
                 guard pages.isEmpty else { throw place.damaged("a dictionary page between data pages") }
             case .other: throw place.unsupported("a page of an unknown type")
             case .data(let count, _, _, _):
-                guard leaves[column].maximumRepetition == 0 else {
-                    throw place.unsupported("repeated values in pages of version 1 without an offset index")
-                }
                 values += count
                 pageRows = count
+                if leaves[column].maximumRepetition > 0 {
+                    // Version 1 does not say how many rows begin in the page: its levels do.
+                    let location = PageLocation(offset: offset, size: pageSize, firstRow: row, rowCount: rows - row)
+                    pageRows = try unpacker.page(bytes, at..<at + pageSize, pages.count, location).rowStarts()
+                }
             case .dataV2(let count, _, let rowCount, _, _, _, _):
                 values += count
                 pageRows = rowCount

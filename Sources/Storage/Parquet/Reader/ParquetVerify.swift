@@ -77,7 +77,10 @@ private struct ChunkCheck {
             nulls += page.valueCount - page.presentCount
             if let found { bounds = merged(bounds, found) }
         }
-        if leaf.maximumRepetition > 0 { try await checkMap(content) }
+        if leaf.maximumRepetition == 1 {
+            _ = try content.lists()
+            try await checkMap(content)
+        }
         try checkStatistics(bounds, nulls)
         if let index { try checkOrder(index) }
         try checkSorting(content)
@@ -125,7 +128,7 @@ private struct ChunkCheck {
         if let bounds {
             let low = Array(index.minima[page.number])
             let high = Array(index.maxima[page.number])
-            guard !leaf.physical.precedes(bounds.minimum, low), !leaf.physical.precedes(high, bounds.maximum) else {
+            guard !leaf.precedes(bounds.minimum, low), !leaf.precedes(high, bounds.maximum) else {
                 throw damaged(page, "a value lies outside the bounds of its index")
             }
         }
@@ -135,27 +138,14 @@ private struct ChunkCheck {
     private func bounds(
         _ page: ParquetPage, _ dictionary: ParquetDictionary?
     ) throws(ParquetError) -> PageBounds? {
-        switch leaf.physical {
-        case .int64: return PageBounds(of: try page.int64s(dictionary)[...])
-        case .double: return PageBounds(of: try page.doubles(dictionary)[...])
-        case .byteArray:
-            let values = try page.byteStrings(dictionary)
-            return PageBounds(of: values, in: 0..<values.count)
-        case .int32:
-            _ = try page.int32s(dictionary)
-            return nil
-        case .boolean:
-            let flags = try page.booleans()
-            return flags.isEmpty ? nil : PageBounds(flags.allSatisfy { $0 }, flags.contains(true))
-        case .int96, .float, .fixedLengthByteArray:
-            throw page.place.unsupported("values of type \(leaf.physical)")
-        }
+        let values = try page.values(dictionary)
+        return BoundOrder(leaf) == .unknown ? nil : values.bounds(of: leaf)
     }
 
     private func merged(_ a: PageBounds?, _ b: PageBounds) -> PageBounds {
         guard var a else { return b }
-        if leaf.physical.precedes(b.minimum, a.minimum) { a.minimum = b.minimum }
-        if leaf.physical.precedes(a.maximum, b.maximum) { a.maximum = b.maximum }
+        if leaf.precedes(b.minimum, a.minimum) { a.minimum = b.minimum }
+        if leaf.precedes(a.maximum, b.maximum) { a.maximum = b.maximum }
         return a
     }
 
@@ -167,7 +157,7 @@ private struct ChunkCheck {
             throw damaged(nil, "\(nulls) nulls, the footer says \(declared)")
         }
         guard let bounds, let low = statistics.minimum, let high = statistics.maximum else { return }
-        guard !leaf.physical.precedes(bounds.minimum, low), !leaf.physical.precedes(high, bounds.maximum) else {
+        guard !leaf.precedes(bounds.minimum, low), !leaf.precedes(high, bounds.maximum) else {
             throw damaged(nil, "a value lies outside the bounds of the footer")
         }
     }
@@ -178,8 +168,8 @@ private struct ChunkCheck {
         for (a, b) in zip(pages, pages.dropFirst()) {
             let (first, second) = index.order == .ascending ? (a, b) : (b, a)
             let isOrdered =
-                !leaf.physical.precedes(Array(index.minima[second]), Array(index.minima[first]))
-                && !leaf.physical.precedes(Array(index.maxima[second]), Array(index.maxima[first]))
+                !leaf.precedes(Array(index.minima[second]), Array(index.minima[first]))
+                && !leaf.precedes(Array(index.maxima[second]), Array(index.maxima[first]))
             guard isOrdered else { throw damaged(nil, "the bounds of pages \(a) and \(b) are not \(index.order)") }
         }
     }
@@ -208,6 +198,10 @@ private struct ChunkCheck {
         guard leaf.path.last == "key", file.leaves.indices.contains(next),
             file.leaves[next].path.dropLast() == leaf.path.dropLast()
         else { return }
-        _ = try StringMaps(keys: content, values: try await file.read(PageRequest(rowGroup: rowGroup, column: next)))
+        let values = try await file.read(PageRequest(rowGroup: rowGroup, column: next))
+        guard leaf.physical == .byteArray, values.leaf.physical == .byteArray, leaf.maximumRepetition == 1,
+            try values.lists().elementValidity == nil
+        else { return }
+        _ = try StringMaps(keys: content, values: values)
     }
 }

@@ -112,6 +112,11 @@ struct CompactReader {
         return value
     }
 
+    mutating func int8(_ field: Field) throws(MalformedBytes) -> Int8 {
+        guard field.type == .byte else { throw malformed("an i8 as field \(field.id)") }
+        return Int8(bitPattern: try byte("field \(field.id)"))
+    }
+
     mutating func int64(_ field: Field) throws(MalformedBytes) -> Int64 {
         guard field.type == .int64 else { throw malformed("an i64 as field \(field.id)") }
         return try zigzag("field \(field.id)")

@@ -44,6 +44,11 @@ struct CompactWriter {
         append(zigzag: Int64(value))
     }
 
+    mutating func int8(_ id: Int, _ value: Int8) {
+        field(id, .byte)
+        bytes.append(UInt8(bitPattern: value))
+    }
+
     mutating func int16(_ id: Int, _ value: Int16) {
         field(id, .int16)
         append(zigzag: Int64(value))

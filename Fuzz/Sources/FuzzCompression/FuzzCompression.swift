@@ -1,0 +1,14 @@
+import Bodies
+import CFuzzer
+
+@main
+struct FuzzCompression {
+    static func main() {
+        var count = CommandLine.argc
+        var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
+        _ = LLVMFuzzerRunDriver(&count, &arguments) { start, count in
+            FuzzBody.compression([UInt8](UnsafeBufferPointer(start: start, count: count)))
+            return 0
+        }
+    }
+}

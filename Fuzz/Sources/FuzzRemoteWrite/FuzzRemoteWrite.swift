@@ -1,0 +1,14 @@
+import Bodies
+import CFuzzer
+
+@main
+struct FuzzRemoteWrite {
+    static func main() {
+        var count = CommandLine.argc
+        var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
+        _ = LLVMFuzzerRunDriver(&count, &arguments) { start, count in
+            FuzzBody.remoteWrite([UInt8](UnsafeBufferPointer(start: start, count: count)))
+            return 0
+        }
+    }
+}
