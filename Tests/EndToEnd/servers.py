@@ -19,7 +19,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_for(what, condition, seconds=60):
+def wait_for(what, condition, seconds=60, pause=0.02):
     """Polls an external process until it is where it should be; a test fails when it never gets there."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -29,7 +29,7 @@ def wait_for(what, condition, seconds=60):
                 return result
         except (OSError, urllib.error.URLError, ConnectionError):
             pass
-        time.sleep(0.05)
+        time.sleep(pause)
     raise AssertionError(f"{what}: not within {seconds} s")
 
 
@@ -93,17 +93,28 @@ class PrometheusAPI:
 
 
 class Varve(PrometheusAPI):
-    def __init__(self, data, log, *flags):
+    """`varve serve` on a directory; flags and variables may change from start to start."""
+
+    def __init__(self, data, log, *flags, env=None, binary=VARVE):
         super().__init__(free_port())
-        self.data, self.log_path, self.flags = data, log, flags
+        self.data, self.log_path, self.flags, self.binary = data, log, list(flags), binary
+        self.env = env or {}
         self.process = None
 
-    def start(self):
-        argv = [VARVE, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--enable-admin-api"]
-        self.process = Process(argv + list(self.flags), self.log_path)
-        wait_for("varve is ready", lambda: not self.process.alive() or self.is_ready())
-        assert self.process.alive(), self.process.output()
+    def launch(self):
+        """Starts the process and does not wait for it."""
+        argv = [
+            self.binary, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--enable-admin-api"]
+        self.process = Process(argv + self.flags, self.log_path, {**os.environ, **self.env})
         return self
+
+    def wait(self, seconds=60):
+        wait_for("varve is ready", lambda: not self.process.alive() or self.is_ready(), seconds)
+        assert self.process.alive(), self.process.output()[-2000:]
+        return self
+
+    def start(self):
+        return self.launch().wait()
 
     def kill(self):
         self.process.kill()
