@@ -194,7 +194,7 @@ class Writer(threading.Thread):
             wrong = present[i] & (found[i] != values(self.number, i, np.arange(self.steps)))
             if wrong.any():
                 step = int(np.argmax(wrong))
-                problems.append(f"changed: {name} series {i} step {step} is {found[i, step]!r}, {int(wrong.sum())} in all")
+                problems.append(f"changed: {name} series {i} step {step} is {float(found[i, step])!r}, {int(wrong.sum())} in all")
         starts = np.array([first for first, _, _ in self.requests])
         lengths = np.array([end - first for first, end, _ in self.requests])
         states = np.array([state for _, _, state in self.requests])

@@ -95,16 +95,16 @@ class PrometheusAPI:
 class Varve(PrometheusAPI):
     """`varve serve` on a directory; flags and variables may change from start to start."""
 
-    def __init__(self, data, log, *flags, env=None, binary=VARVE):
+    def __init__(self, data, log, *flags, env=None, before=()):
         super().__init__(free_port())
-        self.data, self.log_path, self.flags, self.binary = data, log, list(flags), binary
+        self.data, self.log_path, self.flags, self.before = data, log, list(flags), list(before)
         self.env = env or {}
         self.process = None
 
     def launch(self):
         """Starts the process and does not wait for it."""
         argv = [
-            self.binary, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--enable-admin-api"]
+            *self.before, VARVE, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--enable-admin-api"]
         self.process = Process(argv + self.flags, self.log_path, {**os.environ, **self.env})
         return self
 

@@ -14,7 +14,7 @@ import time
 import pytest
 from bodies import series, snappy_literal
 from counts import COUNTS, keep_when_failing, replay
-from ledger import ABSENT, START, Ledger, verify
+from ledger import ABSENT, ACKNOWLEDGED, START, UNKNOWN, Ledger, verify
 from servers import Varve, wait_for
 
 KILLS = int(os.environ.get("E2E_KILLS", "100"))
@@ -101,33 +101,44 @@ def test_kills_lose_nothing_acknowledged(tmp_path, number):
 def test_the_ledger_sees_what_is_lost_changed_torn_or_invented(tmp_path):
     """A harness that cannot fail proves nothing: the ledger is changed, the database is right."""
     varve = Varve(str(tmp_path / "data"), str(tmp_path / "varve.log")).start()
-    ledger = Ledger(varve, 5, writers=1, series_writers=0).start()
+    ledger = Ledger(varve, 5, writers=1, series_writers=0, repeats=False, bulk=0).start()
     writer = ledger.writers[0]
     wait_for("some requests", lambda: len(writer.requests) > 10)
     ledger.stop()
     assert ledger.problems() == []
-    first, end, state = writer.requests[5]
+    first = writer.requests[5][0]
+
+    def says(text, prefix=False):
+        found = ledger.problems(prefix)
+        assert any(p.startswith(text) for p in found), (text, found)
 
     writer.requests[5][2] = ABSENT
-    assert any(p.startswith("invented: writer 0 requests [5]") for p in ledger.problems())
-    writer.number = 1
-    assert any(p.startswith("lost:") for p in ledger.problems())
-    writer.number = 0
-    ledger.problems()
-    writer.requests.append([writer.steps, writer.steps + 3, 2])
-    assert any(p.startswith(f"lost: writer 0 requests [{len(writer.requests) - 1}]") for p in ledger.problems())
-    # Half of a request.
-    body = writer.body(writer.requests[-1][0], writer.requests[-1][0] + 1)
-    assert writer.post(body)[0] == 204
-    assert any(p.startswith("torn:") for p in ledger.problems())
-    writer.requests.pop()
-    # Another value.
-    wrong = snappy_literal(series(
-        [("__name__", "ledger"), ("series", "2"), ("writer", "0")], [(int(writer.times(first)), 0.125)]))
+    says("invented: writer 0 requests [5]")
+    assert ledger.problems() == []
+    # Acknowledged and never sent; then half of it; then a later one, which leaves a hole.
+    at, number = writer.steps, len(writer.requests)
+    writer.requests.append([at, at + 3, ACKNOWLEDGED])
+    says(f"lost: writer 0 requests [{number}]")
+    assert writer.post(writer.body(at, at + 1))[0] == 204
+    writer.requests[number][2] = UNKNOWN
+    says(f"torn: writer 0 request {number} (unknown) has 5 of 15 samples")
+    assert writer.post(writer.body(at + 1, at + 3))[0] == 204
+    says(f"invented: writer 0 requests [{number}]")
+    for _ in range(2):
+        writer.requests.append([writer.steps, writer.steps + 1, ACKNOWLEDGED])
+    assert writer.post(writer.body(writer.steps - 1, writer.steps))[0] == 204
+    says(f"hole: writer 0 request {number + 1} is gone and a later one is there", prefix=True)
+    writer.requests[3][2] = ACKNOWLEDGED
+    writer.requests[number + 1][2] = ACKNOWLEDGED
+    says(f"lost: writer 0 request {number + 1}, settled before", prefix=True)
+    # Another value; a series of nobody.
+    wrong = snappy_literal(
+        series([("__name__", "ledger"), ("series", "2"), ("writer", "0")], [(int(writer.times(first)), 0.125)])
+        + series([("__name__", "ledger"), ("series", "77"), ("writer", "0")], [(int(writer.times(first)), 1)]))
     assert writer.post(wrong)[0] == 204
-    assert any(p.startswith(f"changed: writer 0 series 2 step {first} is 0.125") for p in ledger.problems())
-    # A hole: a later request is there, an earlier one is not.
-    writer.settled = 0
-    writer.requests[3][2] = 2
-    assert ledger.problems(prefix=True)
+    says(f"changed: writer 0 series 2 step {first} is 0.125, 1 in all")
+    says("invented: the series")
+    varve.admin("flush")
+    assert any(p.startswith("DuckDB's count") for p in ledger.aggregates_problems())
     varve.kill()
+    COUNTS.add("planted bugs caught", 8)

@@ -38,6 +38,8 @@ public struct Server: Sendable {
         let options = options
         let reader = RequestReader(
             limit: options.maximumBody, budget: MemoryBudget(limit: ByteCount(options.bodyMemory)))
+        let connections = DescriptorLimit.connections(
+            wanted: options.maximumConnections, descriptors: DescriptorLimit.current)
         // Hummingbird's own remarks on every connection are for its debugging.
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
@@ -45,14 +47,16 @@ public struct Server: Sendable {
             responder: APIResponder(api: api, reader: reader),
             server: .http1(
                 configuration: .init(
-                    additionalChannelHandlers: [ConnectionWatch(writeTimeout: options.writeTimeout)],
+                    additionalChannelHandlers: [
+                        ConnectionWatch(writeTimeout: options.writeTimeout, headerTimeout: options.headerTimeout)
+                    ],
                     idleTimeout: .milliseconds(options.idleTimeout.milliseconds),
                     // GET queries may be 64 KiB long; the request line counts as a field.
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: 80 << 10, maxHeaderListSize: 80 << 10, maxHeaderFieldCount: 100))),
             configuration: ApplicationConfiguration(
                 address: .hostname(options.host, port: options.port), serverName: nil,
-                availableConnectionsDelegate: MaximumAvailableConnections(options.maximumConnections, logger: quiet)),
+                availableConnectionsDelegate: MaximumAvailableConnections(connections, logger: quiet)),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? options.port) },
             logger: quiet)
         var configuration = ServiceGroupConfiguration(
