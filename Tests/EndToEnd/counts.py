@@ -1,6 +1,7 @@
 """What all harnesses counted, told at the end of the run; and what is kept of one that failed."""
 import collections
 import contextlib
+import json
 import os
 import shutil
 import threading
@@ -16,6 +17,13 @@ class Counts:
     def add(self, what, number=1):
         with self.lock:
             self.counted[what] += number
+
+    def save(self):
+        """For whoever adds up several runs: Tools/soak.py."""
+        path = os.environ.get("E2E_COUNTS")
+        if path:
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump(self.counted, f)
 
     def line(self):
         return ", ".join(f"{number} {what}" for what, number in sorted(self.counted.items()))

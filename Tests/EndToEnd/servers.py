@@ -34,12 +34,15 @@ def wait_for(what, condition, seconds=60, pause=0.02):
 
 
 class Process:
-    """A child process whose output goes to a file."""
+    """A child process whose output goes to a file. Those of tests that failed end with the session."""
+
+    started = []
 
     def __init__(self, argv, log, env=None):
         self.argv, self.log_path = argv, log
         self.log = open(log, "ab")
         self.process = subprocess.Popen(argv, stdout=self.log, stderr=subprocess.STDOUT, env=env)
+        self.started.append(self)
 
     def alive(self):
         return self.process.poll() is None

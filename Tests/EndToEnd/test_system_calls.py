@@ -11,15 +11,19 @@ import errno
 import os
 import random
 import re
+import shutil
+import signal
+import subprocess
 import threading
 import time
 import traceback
 
+import pytest
 import shim
 from bodies import HEADERS, series, snappy_literal
 from counts import COUNTS, keep_when_failing, replay
 from ledger import NETWORK, START, Ledger, verify
-from servers import Varve
+from servers import Varve, wait_for
 
 FAULTS = int(os.environ.get("E2E_FAULTS", "240"))
 SEED = int(os.environ.get("E2E_SEED", "1"))
@@ -113,7 +117,6 @@ class Lane(threading.Thread):
         if case[0] in AT_START or self.chance.random() < 0.15:
             self.at_start(case)
             return
-        before = sum(w.refusals.total() for w in self.ledger.writers)
         self.arm(case)
         end = time.monotonic() + 1.2
         while self.shim.hits() == 0 and time.monotonic() < end:
@@ -123,7 +126,6 @@ class Lane(threading.Thread):
         self.count()
         self.shim.clear()
         self.heal(case)
-        del before
 
     def count(self):
         if self.shim.hits():
@@ -266,3 +268,70 @@ def test_faults_of_every_system_call_are_survived(tmp_path):
     COUNTS.add("system call faults", hit)
     COUNTS.add("kills", sum(lane.restarts for lane in lanes))
     COUNTS.add("samples checked", sum(lane.ledger.checked for lane in lanes))
+
+
+# What the shim can make fail, as the kernel names it; and calls that change nothing and fail for nothing but our mistakes.
+KNOWN = {"openat", "pwrite64", "write", "pread64", "read", "fdatasync", "fsync", "rename", "renameat2", "link", "ftruncate",
+         "unlink", "rmdir", "mkdir", "newfstatat", "lstat", "statfs"}
+HARMLESS = {"close", "fstat", "fcntl", "getdents64", "lseek", "execve", "readlink", "getcwd"}
+
+
+def test_no_system_call_on_the_data_directory_escapes(tmp_path):
+    """strace lists what a whole life of a server does to its directory: every call of it is one that the shim knows."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace")
+    trace = tmp_path / "trace"
+    data = str(tmp_path / "data")
+    found = set()
+    varve = Varve(
+        data, str(tmp_path / "varve.log"), "--flush-size", "1MiB",
+        before=["strace", "-f", "-y", "-qq", "-e", "trace=%file,%desc", "-o", str(trace)])
+    ledger = Ledger(varve, 1, writers=2)
+    for life in range(2):
+        try:
+            varve.start()
+        except AssertionError:
+            if "ptrace" in varve.process.output():
+                pytest.skip("strace's permission to trace")
+            raise
+        ledger.resume() if life else ledger.start()
+        # Past the middle of the first log segment the next one is made.
+        wait_for("a log segment made ahead", lambda: os.path.exists(f"{data}/wal/main/{2:016}.log") or life, 60)
+        wait_for("all kinds of work", lambda: all(ledger.disturber.done[w] > life for w in ("flush", "compact", "query")), 60)
+        ledger.pause()
+        assert ledger.problems() == []
+        # The child of strace is the server; the first life ends with a kill, so that the second has a log to replay.
+        with open(f"/proc/{varve.process.process.pid}/task/{varve.process.process.pid}/children", encoding="utf-8") as f:
+            server = int(f.read().split()[0])
+        os.kill(server, signal.SIGTERM if life else signal.SIGKILL)
+        varve.process.process.wait(60)
+        with open(trace, encoding="utf-8", errors="replace") as f:
+            found |= {m[1] for line in f if data in line and (m := re.match(r"\d+ +(?:<\.\.\. )?(\w+)", line))}
+    ledger.stop()
+    print(f"\non the data directory: {', '.join(sorted(found))}")
+    assert {"openat", "pwrite64", "fdatasync", "fsync", "renameat2", "rename", "unlink", "pread64"} <= found
+    assert found - KNOWN - HARMLESS == set()
+
+
+def test_the_harness_catches_a_write_that_never_happened(tmp_path):
+    """A planted bug: a few writes of the log say that they succeeded and did nothing."""
+    with shim.Shim(tmp_path, root=str(tmp_path / "data")) as lies:
+        varve = Varve(str(tmp_path / "data"), str(tmp_path / "varve.log"), env=lies.env).start()
+        ledger = Ledger(varve, 1, writers=2, series_writers=0)
+        ledger.disturber.choices = ("query",)
+        ledger.start()
+        wait_for("some writes", lambda: ledger.acknowledged > 1_000)
+        lies.rule("write", shim.LIE, path="/wal/", times=3)
+        wait_for("the lies", lambda: lies.hits() == 3)
+        ledger.pause()
+        varve.kill()
+        try:
+            varve.start()
+            found = ledger.problems()
+        except AssertionError as refusal:
+            found = [str(refusal)]
+        ledger.halt()
+        if varve.process.alive():
+            varve.kill()
+    assert found, "three writes did not happen, and nobody noticed"
+    COUNTS.add("planted bugs caught")

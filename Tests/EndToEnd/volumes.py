@@ -30,7 +30,8 @@ def run(*argv):
 def isolate():
     """Mounts of this process are its own and end with it. Call before there are threads; harmless where it is refused."""
     if os.uname().sysname == "Linux" and os.geteuid() == 0 and LIBC.unshare(0x20000) == 0:
-        subprocess.run(["mount", "--make-rprivate", "/"], capture_output=True)
+        with contextlib.suppress(OSError):
+            subprocess.run(["mount", "--make-rprivate", "/"], capture_output=True)
 
 
 @functools.cache

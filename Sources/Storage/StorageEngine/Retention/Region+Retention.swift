@@ -21,9 +21,12 @@ extension Region {
     /// Removes all segments past retention in one change of the manifest; in quiet tables too. Their objects are
     /// deleted when nobody reads them any more.
     ///
-    /// What the log holds may need rows of these segments at the next replay: so the contributor stops counting on them,
-    /// and the log is flushed, before they go.
+    /// - Not while the clock is doubted: what a wrong one hides comes back, what is removed does not.
+    /// - What the log holds may need rows of these segments at the next replay: so the contributor stops counting on them,
+    ///   and the log is flushed, before they go.
     func removeExpired() async throws(StorageError) {
+        let time = environment.time
+        guard clockTrust.withLock({ $0.mayExpire(wall: time.now(), monotonic: time.monotonic()) }) else { return }
         try await compactionLock.withLock { () async throws(StorageError) in
             guard !writer.isClosed else { return }
             try await settleDoubt()
