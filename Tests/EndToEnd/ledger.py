@@ -210,10 +210,13 @@ class Writer(threading.Thread):
         if prefix:
             # What was settled as there was synced by that recovery: it stays.
             problems += [f"lost: {name} request {i}, settled before" for i in np.flatnonzero(lost[:self.settled])[:3]]
-            fresh = whole[self.settled:]
-            if fresh.size and (np.diff(fresh.astype(np.int8)) > 0).any():
-                hole = self.settled + int(np.argmin(fresh))
-                problems.append(f"hole: {name} request {hole} is gone and a later one is there")
+            # One that was refused may be absent and its successors there; one that was acknowledged may not.
+            gone = np.flatnonzero(lost[self.settled:])
+            after = np.flatnonzero(whole[self.settled:])
+            if gone.size and after.size and after[-1] > gone[0]:
+                problems.append(
+                    f"hole: {name} request {self.settled + gone[0]} is gone and a later one is there "
+                    f"({self.settled + after[-1]} of {len(self.requests)})")
         elif lost.any():
             problems.append(f"lost: {name} requests {np.flatnonzero(lost)[:5].tolist()}, {int(lost.sum())} in all")
         if invented.any():

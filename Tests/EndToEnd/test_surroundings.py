@@ -57,6 +57,10 @@ def test_few_descriptors_pause_accepting_and_nothing_else(kept):
         before=["sh", "-c", 'ulimit -n 64; exec "$0" "$@"']).start()
     ledger = Ledger(varve, SEED, writers=2).start()
     wait_for("some writes", lambda: ledger.acknowledged > 2_000)
+    wait_for("a flush", lambda: ledger.disturber.done["flush"])
+    # New connections will wait behind the crowd.
+    ledger.disturber.stopping.set()
+    ledger.disturber.join(60)
     crowd = []
     for _ in range(150):
         with contextlib.suppress(OSError):
