@@ -423,28 +423,37 @@ class Ledger:
     def acknowledged(self):
         return sum(w.acknowledged for w in self.writers)
 
-    def aggregates_problems(self):
-        """Counts and sums by PromQL and by DuckDB over the live files. Settle and flush first."""
-        found = []
+    def counted_by_duckdb(self):
+        """{(metric, writer): (count, sum)} of the live files, as an analyst would ask."""
         listed = subprocess.run(
             [VARVE, "inspect", "--files", "--data", self.varve.data], capture_output=True, text=True, check=True).stdout
         names = [line.split()[-1] for line in listed.splitlines() if line.strip().endswith(".parquet")]
-        paths = {table: ["'" + os.path.join(self.varve.data, "objects", n) + "'" for n in names if n.startswith(table)]
+        paths = {table: ", ".join("'" + os.path.join(self.varve.data, "objects", n) + "'" for n in names if n.startswith(table))
                  for table in ("samples/", "series/")}
-        database = duckdb.connect()
+        if not paths["samples/"]:
+            return {}
         # The same sample may lie in several files until they are merged, and under two ids of one label set when it was
         # sent again after a crash: the highest seq wins.
-        rows = {}
-        if paths["samples/"]:
-            rows = {(metric, int(writer)): (count, total) for metric, writer, count, total in database.execute(f"""
-                with labels as (select distinct segment, series_id, writer, coalesce({', '.join(self.columns)}) as name
-                                from read_parquet([{', '.join(paths['series/'])}], union_by_name = true)
-                                where writer is not null),
-                     latest as (select metric, writer, name, timestamp,
-                                       arg_max(coalesce(value_float, value_int / value_divisor), seq) as value
-                                from read_parquet([{', '.join(paths['samples/'])}])
-                                join labels using (segment, series_id) group by all)
-                select metric, writer, count(*), sum(value) from latest group by all""").fetchall()}
+        return {(metric, int(writer)): (count, total) for metric, writer, count, total in duckdb.connect().execute(f"""
+            with labels as (select distinct segment, series_id, writer, coalesce({', '.join(self.columns)}) as name
+                            from read_parquet([{paths['series/']}], union_by_name = true) where writer is not null),
+                 latest as (select metric, writer, name, timestamp,
+                                   arg_max(coalesce(value_float, value_int / value_divisor), seq) as value
+                            from read_parquet([{paths['samples/']}])
+                            join labels using (segment, series_id) group by all)
+            select metric, writer, count(*), sum(value) from latest group by all""").fetchall()}
+
+    def aggregates_problems(self):
+        """Counts and sums by PromQL and by DuckDB over the live files. Settle and flush first."""
+        found, rows = [], {}
+        for attempt in range(10):
+            try:
+                rows = self.counted_by_duckdb()
+                break
+            except duckdb.IOException:
+                # A merge replaced a file between the listing and the reading.
+                if attempt == 9:
+                    raise
         for w in self.writers:
             if isinstance(w, ExpiredWriter):
                 continue
