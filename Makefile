@@ -6,11 +6,14 @@ DATA ?= ./varve-data
 LISTEN ?= 127.0.0.1:9490
 LIBRARIES := libzstd-dev libsnappy-dev liblz4-dev zlib1g-dev libre2-dev
 TEST_PACKAGES := prometheus prometheus-node-exporter python3 python3-venv curl
+# For harnesses that break things: a shim is compiled, calls are traced, file systems made. Without them, tests are skipped.
+BREAKING_PACKAGES := gcc libc6-dev strace e2fsprogs xfsprogs
+MINUTES ?= 60
 BENCH_PACKAGES := prometheus victoria-metrics gcc
 BUILD_FLAGS ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test unit-test end-to-end lint bench bench-kernels fuzz clean libraries test-packages bench-packages
+.PHONY: help run build test unit-test end-to-end soak lint bench bench-kernels fuzz clean libraries test-packages bench-packages
 
 help: ## this list
 	@echo "Varve: a time-series database for metrics"
@@ -32,8 +35,12 @@ unit-test: libraries ## the Swift tests alone
 	swift build --build-tests $(BUILD_FLAGS)
 	swift test --skip-build $(BUILD_FLAGS)
 
-end-to-end: build test-packages .venv/ready ## a real Prometheus writes, kills happen, answers are compared
+end-to-end: build test-packages .venv/ready ## a real Prometheus writes, kills and power cuts happen, disks fail
 	.venv/bin/python -m pytest -q -s Tests/EndToEnd
+
+soak: build test-packages .venv/ready ## all that breaks things, other seeds every round: make soak MINUTES=120
+	swift build --build-tests $(BUILD_FLAGS)
+	MINUTES=$(MINUTES) .venv/bin/python Tools/soak.py
 
 lint: ## formatting, as CI checks it
 	swift format lint --strict -r Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Fuzz/Bodies Fuzz/Tests \
@@ -57,7 +64,7 @@ libraries:
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; fi
 
 test-packages:
-	@missing=; for p in $(TEST_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	@missing=; for p in $(TEST_PACKAGES) $(BREAKING_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update && \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; fi
 

@@ -19,7 +19,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_for(what, condition, seconds=60):
+def wait_for(what, condition, seconds=60, pause=0.02):
     """Polls an external process until it is where it should be; a test fails when it never gets there."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -29,17 +29,20 @@ def wait_for(what, condition, seconds=60):
                 return result
         except (OSError, urllib.error.URLError, ConnectionError):
             pass
-        time.sleep(0.05)
+        time.sleep(pause)
     raise AssertionError(f"{what}: not within {seconds} s")
 
 
 class Process:
-    """A child process whose output goes to a file."""
+    """A child process whose output goes to a file. Those of tests that failed end with the session."""
+
+    started = []
 
     def __init__(self, argv, log, env=None):
         self.argv, self.log_path = argv, log
         self.log = open(log, "ab")
         self.process = subprocess.Popen(argv, stdout=self.log, stderr=subprocess.STDOUT, env=env)
+        self.started.append(self)
 
     def alive(self):
         return self.process.poll() is None
@@ -93,17 +96,28 @@ class PrometheusAPI:
 
 
 class Varve(PrometheusAPI):
-    def __init__(self, data, log, *flags):
+    """`varve serve` on a directory; flags and variables may change from start to start."""
+
+    def __init__(self, data, log, *flags, env=None, before=()):
         super().__init__(free_port())
-        self.data, self.log_path, self.flags = data, log, flags
+        self.data, self.log_path, self.flags, self.before = data, log, list(flags), list(before)
+        self.env = env or {}
         self.process = None
 
-    def start(self):
-        argv = [VARVE, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--enable-admin-api"]
-        self.process = Process(argv + list(self.flags), self.log_path)
-        wait_for("varve is ready", lambda: not self.process.alive() or self.is_ready())
-        assert self.process.alive(), self.process.output()
+    def launch(self):
+        """Starts the process and does not wait for it."""
+        argv = [
+            *self.before, VARVE, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--enable-admin-api"]
+        self.process = Process(argv + self.flags, self.log_path, {**os.environ, **self.env})
         return self
+
+    def wait(self, seconds=60):
+        wait_for("varve is ready", lambda: not self.process.alive() or self.is_ready(), seconds)
+        assert self.process.alive(), self.process.output()[-2000:]
+        return self
+
+    def start(self):
+        return self.launch().wait()
 
     def kill(self):
         self.process.kill()

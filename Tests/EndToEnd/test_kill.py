@@ -1,170 +1,144 @@
-"""Kills the server at random moments under load: what it acknowledged is there afterwards, and nothing else."""
-import http.client
+"""Kills the server at random moments: what it acknowledged is there afterwards, and nothing else.
+
+Kills fall into load, flushes, compactions and queries, into starts and replays, and into closing. The server's options are
+drawn anew at every start: no combination may change an answer.
+
+    E2E_KILLS    kills in all (default 100)
+    E2E_SEED     which random moments and options (default 1)
+"""
 import os
 import random
-import threading
+import signal
 import time
-import urllib.error
 
-from bodies import HEADERS, series, snappy_literal
-from servers import Varve
+import pytest
+from bodies import series, snappy_literal
+from counts import COUNTS, keep_when_failing, replay
+from ledger import ABSENT, ACKNOWLEDGED, START, UNKNOWN, Ledger, verify
+from servers import Varve, wait_for
 
-WRITERS = 4
-SERIES_PER_WRITER = 5
-START = 1_700_000_000_000
-STEP = 1_000
-KILLS = int(os.environ.get("E2E_KILLS", "10"))
-
-
-def value(writer, number, time_ms):
-    """The one value that this series may have at this time."""
-    return float((writer * 1_000_003 + number * 7_919 + time_ms // STEP * 31) % 1_000_000_007)
+KILLS = int(os.environ.get("E2E_KILLS", "100"))
+SEED = int(os.environ.get("E2E_SEED", "1"))
+ROUNDS = 4
 
 
-class Writer(threading.Thread):
-    """Writes its own series, one time step per request, and keeps the ledger: acknowledged, or asked and unknown.
-
-    A step that got no answer is sent again, sometimes after newer ones: repeats are harmless.
-    """
-
-    def __init__(self, varve, number):
-        super().__init__(daemon=True)
-        self.varve, self.number = varve, number
-        self.acknowledged, self.unknown = set(), set()
-        self.stopping = threading.Event()
-        self.refusals = []
-        self.random = random.Random(number)
-
-    def body(self, times):
-        return snappy_literal(b"".join(
-            series(
-                [("__name__", "killed"), ("series", str(i)), ("writer", str(self.number))],
-                [(t, value(self.number, i, t)) for t in times])
-            for i in range(SERIES_PER_WRITER)))
-
-    def run(self):
-        step = 0
-        while not self.stopping.is_set():
-            count = self.random.randint(1, 5)
-            times = [START + (step + i) * STEP for i in range(count)]
-            step += count
-            again = [t for t in sorted(self.unknown)[:3] if self.random.random() < 0.5]
-            times = sorted(set(times + again))
-            self.unknown.update(times)
-            try:
-                status, answer, _ = self.varve.request("/api/v1/write", data=self.body(times), headers=HEADERS)
-            except (OSError, urllib.error.URLError, http.client.HTTPException):
-                time.sleep(0.02)  # no server to talk to: not a synchronisation, only less noise
-                continue
-            if status in (200, 204):
-                self.acknowledged.update(times)
-                self.unknown.difference_update(times)
-            elif status != 503:
-                self.refusals.append((status, answer[:200]))
+def options(chance, retention=False):
+    flags = []
+    if chance.random() < 0.8:
+        flags += ["--flush-age", chance.choice(["1s", "2s", "10m"])]
+    if chance.random() < 0.7:
+        flags += ["--flush-size", chance.choice(["1MiB", "2MiB", "64MiB"])]
+    if chance.random() < 0.3:
+        flags += ["--memory-limit", chance.choice(["128MiB", "256MiB"])]
+    if retention:
+        flags += ["--retention", chance.choice(["2h", "1d", "0"])]
+    return flags
 
 
-class Disturber(threading.Thread):
-    """Flushes, compacts and queries at random, so that kills fall into all of it."""
-
-    def __init__(self, varve):
-        super().__init__(daemon=True)
-        self.varve = varve
-        self.stopping = threading.Event()
-        self.random = random.Random(99)
-        self.done = {"flush": 0, "compact": 0, "query": 0}
-
-    def run(self):
-        while not self.stopping.is_set():
-            what = self.random.choice(["flush", "flush", "compact", "query"])
-            try:
-                if what == "query":
-                    self.varve.query("count(killed)", START / 1000)
-                else:
-                    self.varve.admin(what)
-                self.done[what] += 1
-            except (OSError, urllib.error.URLError, http.client.HTTPException, AssertionError):
-                pass
-            self.stopping.wait(self.random.uniform(0.02, 0.25))
-
-
-def stored(varve, last):
-    """Every sample in the database: {(writer, series): {time: value}}."""
-    found = {}
-    window = 10_000
-    for start in range(START, last + STEP, window * STEP):
-        end = min(start + (window - 1) * STEP, last + STEP)
-        # A range selector gives the samples themselves, nothing interpolated.
-        at = end / 1000
-        result = varve.query(f"killed[{(end - start) // 1000 + 1}s]", at)["result"]
-        for one in result:
-            key = (int(one["metric"]["writer"]), int(one["metric"]["series"]))
-            samples = found.setdefault(key, {})
-            for when, text in one["values"]:
-                moment = round(when * 1000)
-                assert samples.get(moment, float(text)) == float(text), "one sample with two values"
-                samples[moment] = float(text)
-    return found
-
-
-def problems(varve, writers):
-    last = max([max(w.acknowledged | w.unknown, default=START) for w in writers])
-    found = stored(varve, last)
-    wrong = []
-    for w in writers:
-        for i in range(SERIES_PER_WRITER):
-            samples = found.pop((w.number, i), {})
-            wrong += [f"lost: {w.number}/{i} at {t}" for t in w.acknowledged if t not in samples]
-            for t, v in samples.items():
-                if t not in w.acknowledged and t not in w.unknown:
-                    wrong.append(f"invented: {w.number}/{i} at {t}")
-                elif v != value(w.number, i, t):
-                    wrong.append(f"changed: {w.number}/{i} at {t} is {v}")
-    wrong += [f"invented series {key}" for key in found]
-    return wrong, sum(len(w.acknowledged) for w in writers) * SERIES_PER_WRITER
-
-
-def whole(varve, writers):
-    """Each request carried all series of its writer: they must all show the same times."""
-    found = stored(varve, max(max(w.acknowledged | w.unknown) for w in writers))
-    return all(
-        len({frozenset(found.get((w.number, i), {})) for i in range(SERIES_PER_WRITER)}) == 1 for w in writers)
-
-
-def test_kills_lose_nothing_acknowledged(tmp_path):
-    chance = random.Random(int(os.environ.get("E2E_SEED", "1")))
-    varve = Varve(str(tmp_path / "data"), str(tmp_path / "varve.log"), "--flush-age", "1s").start()
-    writers = [Writer(varve, n) for n in range(WRITERS)]
-    disturber = Disturber(varve)
-    for thread in [*writers, disturber]:
-        thread.start()
-    restarts = []
-    for kill in range(KILLS):
-        time.sleep(chance.uniform(0.1, 2.0))  # the random moment
+def kill_somewhere(varve, ledger, chance):
+    """One kill; which kind."""
+    time.sleep(chance.uniform(0, 1) ** 2 * 1.2)
+    kind = chance.choices(["load", "close", "start"], [5, 2, 3])[0]
+    if kind == "close":
+        varve.process.process.send_signal(signal.SIGTERM)
+        time.sleep(chance.uniform(0, 0.12))
+    if kind == "start":
+        # Killed twice: the second one falls into opening and replay.
         varve.kill()
-        begin = time.monotonic()
-        varve.start()
-        restarts.append(time.monotonic() - begin)
-        if kill % 3 == 2:
-            for w in writers:
-                assert w.is_alive() and w.acknowledged
-    for thread in [*writers, disturber]:
-        thread.stopping.set()
-    for thread in [*writers, disturber]:
-        thread.join(timeout=60)
-        assert not thread.is_alive()
-    assert [w.refusals for w in writers] == [[]] * WRITERS
-
-    wrong, count = problems(varve, writers)
-    assert wrong[:10] == [] and count > 1_000
-    assert whole(varve, writers)
-    # Once more after a kill with nobody writing, and after everything is in merged files.
+        varve.launch()
+        time.sleep(chance.uniform(0, 0.15))
     varve.kill()
-    varve.start()
-    assert problems(varve, writers)[0][:10] == []
+    return kind
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_kills_lose_nothing_acknowledged(tmp_path, number):
+    seed = SEED * ROUNDS + number
+    chance = random.Random(seed)
+    # Every other round has retention: its samples are of the last minutes, and others long expired.
+    retention = number % 2 == 1
+    start = int(time.time() * 1000) - 50 * 60_000 if retention else START
+    span = 20 if retention else None
+    varve = Varve(str(tmp_path / "data"), str(tmp_path / "varve.log"), *options(chance, retention))
+    with keep_when_failing(tmp_path, replay("test_kill.py", E2E_SEED=SEED)):
+        varve.start()
+        ledger = Ledger(varve, seed, start=start, span=span, expired=1 if retention else 0).start()
+        kinds, restarts = [], []
+        kills = KILLS // ROUNDS + (number < KILLS % ROUNDS)
+        for kill in range(kills):
+            kinds.append(kill_somewhere(varve, ledger, chance))
+            varve.flags = options(chance, retention)
+            begin = time.monotonic()
+            varve.start()
+            restarts.append(time.monotonic() - begin)
+            if chance.random() < 0.25 or kill == kills - 1:
+                ledger.pause()
+                assert ledger.problems() == []
+                ledger.resume()
+        wait_for("a flush, a compaction and a query between the kills", lambda: all(
+            ledger.disturber.done[what] for what in ("flush", "compact", "query")), 20)
+        ledger.stop()
+        assert ledger.bad_answers() == []
+        assert ledger.problems() == []
+        # Once more after a kill with nobody writing; then when everything is in merged files, as others read them.
+        varve.kill()
+        varve.start()
+        assert ledger.problems() == []
+        varve.admin("flush")
+        assert ledger.aggregates_problems() == []
+        varve.admin("compact")
+        assert ledger.problems() + ledger.aggregates_problems() == []
+        assert varve.stop() == 0
+        assert verify(varve.data) == []
+    assert ledger.acknowledged > 1_000
+    COUNTS.add("kills", kills + 1 + kinds.count("start"))
+    COUNTS.add("samples checked", ledger.checked)
+    print(f"\nseed {seed}: {ledger.acknowledged} samples acknowledged, {kills} kills "
+          f"({', '.join(f'{kinds.count(k)} {k}' for k in sorted(set(kinds)))}), slowest start {max(restarts):.2f} s, "
+          f"slowest write {max(w.slowest for w in ledger.writers):.2f} s, {dict(ledger.disturber.done)}")
+
+
+def test_the_ledger_sees_what_is_lost_changed_torn_or_invented(tmp_path):
+    """A harness that cannot fail proves nothing: the ledger is changed, the database is right."""
+    varve = Varve(str(tmp_path / "data"), str(tmp_path / "varve.log")).start()
+    ledger = Ledger(varve, 5, writers=1, series_writers=0, repeats=False, bulk=0).start()
+    writer = ledger.writers[0]
+    wait_for("some requests", lambda: len(writer.requests) > 10)
+    ledger.stop()
+    assert ledger.problems() == []
+    first = writer.requests[5][0]
+
+    def says(text, prefix=False):
+        found = ledger.problems(prefix)
+        assert any(p.startswith(text) for p in found), (text, found)
+
+    writer.requests[5][2] = ABSENT
+    says("invented: writer 0 requests [5]")
+    assert ledger.problems() == []
+    # Acknowledged and never sent; then half of it; then a later one, which leaves a hole.
+    at, number = writer.steps, len(writer.requests)
+    writer.requests.append([at, at + 3, ACKNOWLEDGED])
+    says(f"lost: writer 0 requests [{number}]")
+    assert writer.post(writer.body(at, at + 1))[0] == 204
+    writer.requests[number][2] = UNKNOWN
+    says(f"torn: writer 0 request {number} (unknown) has 5 of 15 samples")
+    assert writer.post(writer.body(at + 1, at + 3))[0] == 204
+    says(f"invented: writer 0 requests [{number}]")
+    for _ in range(2):
+        writer.requests.append([writer.steps, writer.steps + 1, ACKNOWLEDGED])
+    assert writer.post(writer.body(writer.steps - 1, writer.steps))[0] == 204
+    says(f"hole: writer 0 request {number + 1} is gone and a later one is there", prefix=True)
+    writer.requests[3][2] = ACKNOWLEDGED
+    writer.requests[number + 1][2] = ACKNOWLEDGED
+    says(f"lost: writer 0 request {number + 1}, settled before", prefix=True)
+    # Another value; a series of nobody.
+    wrong = snappy_literal(
+        series([("__name__", "ledger"), ("series", "2"), ("writer", "0")], [(int(writer.times(first)), 0.125)])
+        + series([("__name__", "ledger"), ("series", "77"), ("writer", "0")], [(int(writer.times(first)), 1)]))
+    assert writer.post(wrong)[0] == 204
+    says(f"changed: writer 0 series 2 step {first} is 0.125, 1 in all")
+    says("invented: the series")
     varve.admin("flush")
-    varve.admin("compact")
-    assert problems(varve, writers)[0][:10] == []
-    assert whole(varve, writers)
-    assert disturber.done["flush"] > 0 and disturber.done["query"] > 0
-    assert varve.stop() == 0
-    print(f"{count} samples acknowledged, {KILLS} kills, slowest start {max(restarts):.2f} s, {disturber.done}")
+    assert any(p.startswith("DuckDB's count") for p in ledger.aggregates_problems())
+    varve.kill()
+    COUNTS.add("planted bugs caught", 8)

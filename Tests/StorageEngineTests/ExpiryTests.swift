@@ -95,6 +95,54 @@ import Testing
         try await region.close()
     }
 
+    @Test func aClockThatJumpsAheadIsBelievedAfterTwoEvenRounds() {
+        var trust = ClockTrust()
+        var monotonic: UInt64 = 5_000_000_000
+        func round(_ wall: Int64) -> Bool {
+            monotonic += 60_000_000_000
+            return trust.mayExpire(wall: wall, monotonic: monotonic)
+        }
+        let hour = ClockTrust.tolerance
+        #expect(round(1_000_000))
+        #expect(round(1_060_000 + hour), "within the tolerance")
+        #expect(!round(1_120_001 + 2 * hour))
+        #expect(!round(1_180_001 + 2 * hour))
+        #expect(round(1_240_001 + 2 * hour), "seen twice more")
+        #expect(round(0), "set back")
+        #expect(!round(.max) && !round(.min) && !round(.max), "one that goes to and fro is never believed")
+        #expect(!round(.max) && round(.max))
+    }
+
+    @Test func aJumpOfTheClockRemovesNothingAtOnce() async throws {
+        let time = SimulatedTime(start: 10_000_000)
+        var environment = Environment.simulated(seed: 4)
+        environment.time = time
+        var options = RegionOptions()
+        options.runsInBackground = false
+        options.retention = .seconds(3_600)
+        let region = try await Region.open(
+            options, tables: [TestTables.samples], contributor: nil, store: MemoryStore(), environment: environment)
+        try await region.write(WriteBatch([TestTables.sampleRows([(1, 9_999_000, 1)])]))
+        try await region.flush()
+        func round() async {
+            time.advance(by: .seconds(60))
+            region.updateRetention()
+            await region.keepHouse()
+        }
+        await round()
+        time.jump(to: 100_000_000)
+        await round()
+        await round()
+        #expect(region.statistics.objects == 1)
+        time.jump(to: 10_180_000)
+        region.updateRetention()
+        #expect(try await region.snapshot.allSamples().count == 1, "it was set right: nothing is lost")
+        time.jump(to: 100_000_000)
+        for _ in 0..<3 { await round() }
+        #expect(region.statistics.objects == 0, "it is as late as the clock says")
+        try await region.close()
+    }
+
     @Test func aClockThatWasAheadHidesNothingForEver() async throws {
         let time = SimulatedTime(start: 10_000_000)
         var environment = Environment.simulated(seed: 3)

@@ -217,6 +217,26 @@ import Testing
         }
     }
 
+    @Test func aHeadThatDoesNotEndIsNotWaitedFor() async throws {
+        var options = ServerOptions()
+        options.headerTimeout = .milliseconds(50)
+        try await serving(FakeDatabase(), options) { port in
+            try await blocking {
+                let slow = try TestClient(port: port)
+                slow.send("GET /-/healthy HTTP/1.1\r\nHost: x\r\nX: ")
+                #expect(slow.readToEnd().isEmpty)
+                // Idle between two requests is another matter, and so is a body.
+                let patient = try TestClient(port: port)
+                for last in ["", "Connection: close\r\n"] {
+                    patient.send("GET /-/healthy HTTP/1.1\r\nHost: x\r\n\(last)\r\n")
+                    usleep(120_000)
+                }
+                let answers = String(decoding: patient.readToEnd(), as: UTF8.self)
+                #expect(answers.split(separator: "200 OK").count == 3, "\(answers)")
+            }
+        }
+    }
+
     @Test func theSignalToStopLetsRunningRequestsFinish() async throws {
         let began = AsyncStream.makeStream(of: Void.self)
         let released = AsyncStream.makeStream(of: Void.self)

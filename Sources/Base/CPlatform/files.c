@@ -3,6 +3,7 @@
 #include "CPlatform.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,4 +33,15 @@ int varve_lock_exclusive(int descriptor) {
 #else
     return fcntl(descriptor, F_SETLK, &lock) == 0 ? 0 : errno;
 #endif
+}
+
+int varve_descriptor_limit(int raise) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 256;
+    rlim_t most = limit.rlim_max < 1000000 ? limit.rlim_max : 1000000;
+    if (raise && limit.rlim_cur < most) {
+        struct rlimit raised = {most, limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return (int)most;
+    }
+    return limit.rlim_cur < 1000000 ? (int)limit.rlim_cur : 1000000;
 }

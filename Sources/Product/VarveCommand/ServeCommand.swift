@@ -105,6 +105,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
         // A client that leaves must not end the process.
         signal(SIGPIPE, SIG_IGN)
+        DescriptorLimit.raise()
 
         let database = try await OpenDatabase.forServing(settings, environment)
         let server = Server(

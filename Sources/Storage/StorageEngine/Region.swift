@@ -30,6 +30,7 @@ public final class Region: Sendable {
     let flushIsRequested = Atomic<Bool>(false)
     let compactionIsRequested = Atomic<Bool>(false)
     let flushTrouble = Mutex(FlushTrouble())
+    let clockTrust = Mutex(ClockTrust())
     let compactionTrouble = Mutex(CompactionTrouble())
     let commitLock = AsyncLock()
     let doubt = Mutex<InDoubt?>(nil)

@@ -12,11 +12,13 @@ public struct TableDefinition: Sendable {
     public var segmentLength: Int64?
     /// The integer key column by which scans select rows, and whose range the manifest keeps.
     public var selectionColumn: Int?
+    /// Rows are past retention when their segment is, whatever their own time says.
+    public var agesBySegment: Bool
     public var layout: any FileLayout
 
     public init(
         number: UInt16, name: String, schema: Schema, updateMode: UpdateMode = .overwrite, segmentLength: Int64?,
-        selectionColumn: Int?, layout: any FileLayout
+        selectionColumn: Int?, agesBySegment: Bool = false, layout: any FileLayout
     ) {
         precondition(segmentLength.map { $0 > 0 && schema.timeColumn != nil } ?? true)
         self.number = number
@@ -25,6 +27,7 @@ public struct TableDefinition: Sendable {
         self.updateMode = updateMode
         self.segmentLength = segmentLength
         self.selectionColumn = selectionColumn
+        self.agesBySegment = agesBySegment
         self.layout = layout
     }
 }

@@ -27,6 +27,9 @@ int varve_rename_noreplace(const char *source, const char *target);
 /// open(2) without its variadic form; a descriptor, or minus an errno.
 int varve_open(const char *path, int flags, int mode);
 
+/// Most file descriptors that this process may have open; with `raise` as many as it may ask for, at most a million.
+int varve_descriptor_limit(int raise);
+
 /// Takes an exclusive open-file-description lock without waiting; 0 or an errno.
 int varve_lock_exclusive(int descriptor);
 

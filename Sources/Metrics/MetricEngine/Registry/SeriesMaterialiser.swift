@@ -190,6 +190,18 @@ final class SeriesMaterialiser: FlushContributor {
     }
 }
 
+extension SeriesMaterialiser {
+    /// Series are not alive there any more: one that comes back has its row logged again.
+    func willExpire(before time: Int64) {
+        registry.state.withLock { state in
+            for start in state.segments.keys where start + registry.segmentLength <= time {
+                state.segments[start] = nil
+                state.unloaded.remove(start)
+            }
+        }
+    }
+}
+
 /// Rows of the series table that came from a file or from the log, checked.
 struct SeriesRows {
     let segments: [Int64]

@@ -19,6 +19,7 @@ public enum SamplesTable {
 ///
 /// - `segment` is the start of a segment of samples; `labels` are canonical (`LabelEncoding`), without `__name__`.
 /// - A repeated row (same id, same labels) is harmless.
+/// - A row's time is the start of its segment: it is needed as long as any sample of the segment is visible.
 public enum SeriesTable {
     public static let number: UInt16 = 2
     public static let schema = Schema(
@@ -28,7 +29,7 @@ public enum SeriesTable {
     public static func definition(segmentLength: Int64, layout: any FileLayout) -> TableDefinition {
         TableDefinition(
             number: number, name: "series", schema: schema, segmentLength: segmentLength, selectionColumn: 1,
-            layout: layout)
+            agesBySegment: true, layout: layout)
     }
 }
 

@@ -14,6 +14,7 @@ struct PrometheusAPI: Sendable {
     let environment: Environment
     let state: ServerState
     let gate: QueryGate
+    let patience: WritePatience
     let origins: OriginPolicy
     let logger: Logger
 
@@ -27,6 +28,7 @@ struct PrometheusAPI: Sendable {
         self.state = state
         self.logger = logger
         origins = OriginPolicy(options.allowedOrigins)
+        patience = WritePatience(options.writePatience, time: environment.time)
         gate = QueryGate(slots: options.concurrentQueries, patience: options.queueTimeout, time: environment.time)
     }
 
@@ -102,7 +104,10 @@ struct PrometheusAPI: Sendable {
         case .configuration: return .success(.object([("yaml", .string(""))]))
         case .cardinality: return try await cardinality(parameters(of: request))
         case .activeQueries: return activeQueries
-        case .write: return await WriteRoute.answer(headers: request.headers, body: request.body, to: database)
+        case .write:
+            return await patience.answer { [database] in
+                await WriteRoute.answer(headers: request.headers, body: request.body, to: database)
+            }
         case .flush, .compact, .collectGarbage: return try await administer(route)
         case .healthy: return .text("Varve is healthy.\n")
         case .ready: return database.isReady && !state.isStopping ? .text("Varve is ready.\n") : unready

@@ -32,7 +32,9 @@ struct APIChannel: ServerChildChannel, HTTPChannelHandler {
                 withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
                 withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
-            try pipeline.addHandler(ConnectionWatch(writeTimeout: api.options.writeTimeout))
+            try pipeline.addHandler(
+                ConnectionWatch(
+                    writeTimeout: api.options.writeTimeout, headerTimeout: api.options.headerTimeout))
             try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: api.options.idleTimeout, logger: logger))
             try pipeline.addHandler(WriteHandler(api: api, bodies: bodies))
             return try NIOAsyncChannel(

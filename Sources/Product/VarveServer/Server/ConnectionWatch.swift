@@ -1,7 +1,8 @@
 import NIOCore
 import Synchronization
 
-/// Watches one connection: tells running requests when the client has gone, and leaves clients that do not read.
+/// Watches one connection: tells running requests when the client has gone, and leaves clients that do not read, or that do
+/// not finish the head of a request.
 ///
 /// A client that closes its sending side and waits counts as gone.
 final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler, Sendable {
@@ -16,9 +17,23 @@ final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler, Sen
 
     private let state = Mutex(State())
     private let writeTimeout: TimeAmount
+    private let headerTimeout: TimeAmount
+    private let parts = HeaderClock.Parts()
 
-    init(writeTimeout: Duration) {
+    init(writeTimeout: Duration, headerTimeout: Duration) {
         self.writeTimeout = .milliseconds(writeTimeout.milliseconds)
+        self.headerTimeout = .milliseconds(headerTimeout.milliseconds)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let clock = HeaderClock(parts, patience: headerTimeout)
+        // Only a pipeline that is closing takes no handler.
+        try? context.pipeline.syncOperations.addHandler(clock, position: .first)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        parts.note()
+        context.fireChannelRead(data)
     }
 
     /// Calls `callback` once when the client goes, at once when it has gone already.

@@ -38,6 +38,8 @@ public struct Server: Sendable {
         let options = options
         let reader = RequestReader(
             limit: options.maximumBody, budget: MemoryBudget(limit: ByteCount(options.bodyMemory)))
+        let connections = DescriptorLimit.connections(
+            wanted: options.maximumConnections, descriptors: DescriptorLimit.current)
         // Hummingbird's own remarks on every connection are for its debugging.
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
@@ -48,7 +50,7 @@ public struct Server: Sendable {
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(options.host, port: options.port), serverName: nil,
-                availableConnectionsDelegate: MaximumAvailableConnections(options.maximumConnections, logger: quiet)),
+                availableConnectionsDelegate: MaximumAvailableConnections(connections, logger: quiet)),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? options.port) },
             logger: quiet)
         var configuration = ServiceGroupConfiguration(

@@ -23,12 +23,16 @@ public struct ServerOptions: Sendable {
     public var slowQueryThreshold = Duration.seconds(5)
     /// Pages of which origins may read answers: a regular expression for the whole `Origin` (RE2); empty: none.
     public var allowedOrigins = ""
-    /// Connections; more wait in the kernel's backlog. Default 512.
+    /// Connections; more wait in the kernel's backlog. Default 512, fewer where the process may not open so many files.
     public var maximumConnections = 512
     /// A connection that neither asks nor sends the rest of a request is closed. Default 2 min.
     public var idleTimeout = Duration.seconds(120)
+    /// A client that begins a request and does not get to the end of its head is left after this long. Default 10 s.
+    public var headerTimeout = Duration.seconds(10)
     /// A client that does not read its answer is left after this long. Default 1 min.
     public var writeTimeout = Duration.seconds(60)
+    /// A write that the disk does not confirm is answered after this long: its outcome is unknown. Default 30 s.
+    public var writePatience = Duration.seconds(30)
     /// Bytes of one request body. Default 32 MiB.
     public var maximumBody = WriteLimits.body
     /// Bytes of all request bodies held at once; beyond, requests get 503. Default 256 MiB.

@@ -23,4 +23,10 @@ public protocol FlushContributor: Sendable {
     func rowsToFlush(_ contents: FlushContents) async throws -> [TableRows]
     /// The manifest has them.
     func didFlush(_ contents: FlushContents) async
+    /// Segments that end at or before `time` are about to be removed: rows in them will be there for nobody.
+    func willExpire(before time: Int64)
+}
+
+extension FlushContributor {
+    public func willExpire(before time: Int64) {}
 }

@@ -37,6 +37,8 @@ extension Region {
             do {
                 try await contributor?.regionDidLoad(region.snapshot, counters: region.counters)
                 try await region.replay()
+                // Not earlier: what the log holds may need rows of segments that are past retention by now.
+                region.updateRetention()
                 try await region.collectOrphans()
             } catch {
                 // Nothing of it goes on after the caller has heard that it is not open.
@@ -112,7 +114,6 @@ extension Region {
             for part in made { parts.add(part) }
             return true
         }
-        updateRetention()
     }
 
     /// Log records after the cut, into mem parts; flushed on the way so that any log fits the normal budget.

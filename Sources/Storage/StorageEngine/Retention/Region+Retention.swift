@@ -20,7 +20,13 @@ extension Region {
 
     /// Removes all segments past retention in one change of the manifest; in quiet tables too. Their objects are
     /// deleted when nobody reads them any more.
+    ///
+    /// - Not while the clock is doubted: what a wrong one hides comes back, what is removed does not.
+    /// - What the log holds may need rows of these segments at the next replay: so the contributor stops counting on them,
+    ///   and the log is flushed, before they go.
     func removeExpired() async throws(StorageError) {
+        let time = environment.time
+        guard clockTrust.withLock({ $0.mayExpire(wall: time.now(), monotonic: time.monotonic()) }) else { return }
         try await compactionLock.withLock { () async throws(StorageError) in
             guard !writer.isClosed else { return }
             try await settleDoubt()
@@ -28,8 +34,11 @@ extension Region {
                 return
             }
             // What is still visible is not removed, whatever the clock says meanwhile.
-            let expired = Expiry.expired(snapshot.objects, oldestTime: min(oldest, snapshot.parts.oldestTime))
-            guard !expired.isEmpty else { return }
+            let past = min(oldest, snapshot.parts.oldestTime)
+            guard !Expiry.expired(snapshot.objects, oldestTime: past).isEmpty else { return }
+            contributor?.willExpire(before: past)
+            try await flush()
+            let expired = Expiry.expired(snapshot.objects, oldestTime: past)
             var change = ManifestChange()
             change.removed = expired.flatMap(\.ids)
             try await commit(change) { [self] in

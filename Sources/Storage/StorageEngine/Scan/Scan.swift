@@ -14,7 +14,7 @@ public final class Scan {
         guard let table = snapshot.parts.tables[request.table] else { preconditionFailure("no such table") }
         var times = request.times
         let oldest = snapshot.parts.oldestTime
-        if table.schema.timeColumn != nil, table.segmentLength != nil, oldest > Int64.min {
+        if table.schema.timeColumn != nil, table.segmentLength != nil, !table.agesBySegment, oldest > Int64.min {
             let wanted = times ?? Int64.min...Int64.max
             times = max(wanted.lowerBound, oldest)...max(wanted.upperBound, oldest)
             if wanted.upperBound < oldest {

@@ -1,0 +1,72 @@
+import Platform
+import Synchronization
+
+/// How long a sender waits for a write that the disk does not confirm. Then it is told that the outcome is unknown; the
+/// write goes on, and a repeat is harmless.
+///
+/// - Each write is answered exactly once.
+/// - One task watches all of them, and ends when there are none: a write costs two short locks.
+final class WritePatience: Sendable {
+    private static let tick = Duration.seconds(1)
+
+    private struct Waiting {
+        let id: UInt64
+        /// Of the monotonic clock, nanoseconds.
+        let since: UInt64
+        let continuation: CheckedContinuation<APIAnswer, Never>
+    }
+
+    private struct State {
+        var nextID: UInt64 = 0
+        /// In order of arrival.
+        var waiting: [UInt64: Waiting] = [:]
+        var isWatched = false
+    }
+
+    private let patience: Duration
+    private let time: any TimeSource
+    private let state = Mutex(State())
+
+    init(_ patience: Duration, time: any TimeSource) {
+        self.patience = patience
+        self.time = time
+    }
+
+    func answer(_ work: @escaping @Sendable () async -> APIAnswer) async -> APIAnswer {
+        await withCheckedContinuation { continuation in
+            let since = time.monotonic()
+            let (id, mustWatch) = state.withLock { state in
+                state.nextID += 1
+                state.waiting[state.nextID] = Waiting(id: state.nextID, since: since, continuation: continuation)
+                defer { state.isWatched = true }
+                return (state.nextID, !state.isWatched)
+            }
+            Task {
+                let answer = await work()
+                state.withLock { $0.waiting.removeValue(forKey: id) }?.continuation.resume(returning: answer)
+            }
+            if mustWatch { Task { await watch() } }
+        }
+    }
+
+    private func watch() async {
+        while true {
+            try? await time.sleep(for: Self.tick)
+            let now = time.monotonic()
+            let (late, goesOn) = state.withLock { state in
+                let late = state.waiting.values.filter { now >= $0.since && .nanoseconds(now - $0.since) >= patience }
+                for one in late { state.waiting[one.id] = nil }
+                state.isWatched = !state.waiting.isEmpty
+                return (late, state.isWatched)
+            }
+            for one in late { one.continuation.resume(returning: unknown) }
+            if !goesOn { return }
+        }
+    }
+
+    private var unknown: APIAnswer {
+        WriteRoute.retryLater(
+            "the disk has not confirmed this write for \(patience.milliseconds / 1_000) s: its outcome is unknown; send it "
+                + "again, a repeat is harmless", after: 5)
+    }
+}
