@@ -13,7 +13,7 @@ BENCH_PACKAGES := prometheus victoria-metrics gcc
 BUILD_FLAGS ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test unit-test end-to-end soak lint bench bench-kernels fuzz clean libraries test-packages bench-packages
+.PHONY: help run build test unit-test end-to-end soak lint bench bench-kernels bench-log fuzz clean libraries test-packages bench-packages
 
 help: ## this list
 	@echo "Varve: a time-series database for metrics"
@@ -51,6 +51,9 @@ bench: build bench-packages .venv/ready ## compare with the peers on this machin
 
 bench-kernels: ## encodings and checksums beside the same in C
 	cd Benchmarks && swift run -c release Kernels
+
+bench-log: libraries ## the log beside the bare system calls, replay of known series
+	cd Benchmarks && swift run -c release Log
 
 fuzz: libraries ## feed every parser mutated input, FUZZ_SECONDS each (60)
 	Tools/fuzz.sh $(FUZZ_SECONDS)

@@ -155,7 +155,7 @@ private func live(
         #expect(broken > 10)
     }
 
-    @Test func aFailedSyncPoisonsAndWhatWasAcknowledgedStays() async throws {
+    @Test func aProcessThatDiesBrokenLeavesWhatWasAcknowledged() async throws {
         var world = LogWorld()
         let log = try await world.open()
         for sequence in 1...5 { try await log.append(record(UInt64(sequence))) }
@@ -165,10 +165,10 @@ private func live(
         #expect(throws: WALError.self) { try log.enqueue(record(7)) }
         await #expect(throws: WALError.self) { try await log.waitUntilDurable(SequenceNumber(7)) }
         try await log.waitUntilDurable(SequenceNumber(5))
-        await #expect(throws: WALError.self) { try await log.close() }
         #expect(try await log.sequences == [1, 2, 3, 4, 5])
 
-        // Reopened, the page cache shows record 6, the disk does not have it: it is written again, elsewhere.
+        // The clock stands, so the log is not repaired. Reopened, the page cache shows record 6, the disk does not have
+        // it: it is written again, elsewhere.
         let again = try await world.open()
         #expect(try await again.sequences == [1, 2, 3, 4, 5, 6])
         #expect(again.recovery.rewrittenRecords >= 1)

@@ -41,22 +41,59 @@ import Testing
         #expect(commit.takePending().map(\.count) == [3, 3, 3, 1, 1, 1])
     }
 
-    @Test func failureAnswersEveryoneOnceAndForEver() throws {
+    @Test func aFailureAnswersEveryoneOnceAndNothingIsTakenUntilItHeals() throws {
         var commit = machine()
         _ = try commit.enqueue(record(1))
+        #expect(commit.nextWork() == .write)
+        _ = commit.takePending()
         #expect(commit.wait(for: number(1), 10) == nil)
-        let closing = commit.close(99)
-        #expect(closing.answer == nil)
-        #expect(commit.wait(for: number(1), 11) == nil)
-        #expect(commit.fail("disk") == [10, 11, 99])
-        #expect(commit.nextWork() == nil)
-        #expect(throws: WALError.poisoned(reason: "disk")) { try commit.enqueue(record(2)) }
+        #expect(try commit.enqueue(record(2)) == false)
+        #expect(commit.wait(for: number(2), 20) == nil)
+        let (failed, owed) = commit.breakDown("disk")
+        #expect(failed == [10, 20])
+        #expect(owed.map(\.last) == [number(2)], "what was queued comes into the log first")
+        #expect(throws: WALError.poisoned(reason: "disk")) { try commit.enqueue(record(3)) }
         for sequence in [UInt64(1), 2] {
             guard case .failure(.poisoned(reason: "disk"))? = commit.wait(for: number(sequence), 12) else {
                 Issue.record("sequence \(sequence) was not refused")
                 continue
             }
         }
+        #expect(commit.request(.seal) == false)
+        #expect(!commit.isCommitting)
+        #expect(commit.heal(upTo: number(2)) == false)
+        guard case .success? = commit.wait(for: number(2), 13) else { return #expect(Bool(false)) }
+        #expect(try commit.enqueue(record(3)))
+    }
+
+    @Test func closingABrokenLogWaitsForItsRepair() throws {
+        var commit = machine()
+        _ = try commit.enqueue(record(1))
+        _ = commit.nextWork()
+        _ = commit.breakDown("disk")
+        let closing = commit.close(99)
+        #expect(closing.answer == nil && !closing.mustStart && commit.isLeaving)
+        var other = commit
+        #expect(other.fail("disk") == [99])
+        let again = other.close(98)
+        guard case .failure(.poisoned)? = again.answer else { return #expect(Bool(false)) }
+        let mustStart = commit.heal(upTo: number(1))
+        #expect(mustStart)
+        #expect(commit.nextWork() == .close)
+        let closers = commit.finishClosing().closers
+        #expect(closers == [99])
+    }
+
+    @Test func aFailureWhileClosingIsTheEnd() throws {
+        var commit = machine()
+        _ = try commit.enqueue(record(1))
+        #expect(commit.wait(for: number(1), 10) == nil)
+        let closing = commit.close(99)
+        #expect(closing.answer == nil)
+        let failed = commit.breakDown("disk").failed
+        #expect(failed == [10, 99])
+        #expect(commit.phase == .poisoned("disk"))
+        #expect(commit.heal(upTo: nil) == false)
         let second = commit.close(98)
         guard case .failure? = second.answer else { return #expect(Bool(false)) }
         #expect(commit.fail("again") == [])
@@ -133,7 +170,8 @@ import Testing
                 for batch in commit.takePending() {
                     left += [batch.first.rawValue, batch.last.rawValue]
                     if Int.random(in: 0..<200, using: &random) == 0 {
-                        answer(commit.fail("seed"))
+                        answer(commit.breakDown("seed").failed)
+                        _ = commit.heal(upTo: batch.last)
                         break
                     }
                     answer(commit.acknowledge(batch.last))

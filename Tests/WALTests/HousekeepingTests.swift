@@ -74,6 +74,7 @@ import Testing
         }
         let kept = try await log.sequences
         #expect(kept.starts(with: [1, 2, 3]))
+        await #expect(throws: WALError.self) { try await log.close() }
 
         // Opening needs a new log segment and finds no room: it can be read and released, not written.
         let full = try await world.open()

@@ -96,33 +96,3 @@ struct InspectCommand: AsyncParsableCommand {
                 })
     }
 }
-
-/// `varve wal …`: the write-ahead log.
-struct LogCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "wal", abstract: "Look into the write-ahead log.", subcommands: [Inspect.self])
-
-    struct Inspect: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "inspect",
-            abstract: "Show the log's segments and what is in them; changes nothing.",
-            discussion: """
-                EXAMPLES
-                  varve wal inspect --data /srv/varve
-                """)
-
-        @OptionGroup var location: DataOption
-
-        func run() async throws {
-            let segments = try await OpenDatabase.inspectLog(location.directory, .live)
-            ResultTable.write(
-                [["file", "size", "batches", "records", "sequences", "state"]]
-                    + segments.map { segment in
-                        [
-                            segment.file, "\(ByteCount(segment.bytes))", "\(segment.batches)", "\(segment.records)",
-                            segment.sequences, segment.state,
-                        ]
-                    })
-        }
-    }
-}

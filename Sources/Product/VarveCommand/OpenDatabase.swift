@@ -43,18 +43,6 @@ struct DataInspection: Sendable {
     var files: [File]
 }
 
-/// What `varve wal inspect` shows of one log segment.
-struct LogSegmentInspection: Sendable {
-    var file: String
-    var bytes: Int
-    var batches: Int
-    var records: Int
-    /// First and last, as the engine writes sequence numbers; empty without records.
-    var sequences: String
-    /// `sealed`, `open`, `torn at byte …`, or what is damaged.
-    var state: String
-}
-
 /// The seam between the commands and the libraries: the only file here that knows how a database is opened.
 enum OpenDatabase {
     /// For writing and serving; takes the directory's lock, replays the log, starts flushing and compaction.
@@ -122,15 +110,21 @@ enum OpenDatabase {
             })
     }
 
-    static func inspectLog(_ directory: String, _ environment: Environment) async throws -> [LogSegmentInspection] {
-        let log = try await translating { try await Database.storedLog(at: directory, environment: environment) }
-        if let damage = log.damage { throw CommandFailure(.damage, damage) }
-        return log.segments.map { segment in
-            let sequences = segment.first.flatMap { first in segment.last.map { "\(first) … \($0)" } }
-            return LogSegmentInspection(
-                file: segment.path, bytes: Int(clamping: segment.bytes), batches: segment.batches,
-                records: Int(clamping: segment.records), sequences: sequences ?? "", state: segment.state)
-        }
+    static func inspectLog(_ directory: String, _ environment: Environment) async throws -> StoredLog {
+        try await translating { try await Database.storedLog(at: directory, environment: environment) }
+    }
+
+    static func salvageLog(
+        _ directory: String, into output: String?, _ environment: Environment
+    ) async throws -> LogSalvageReport {
+        try await translating { try await Database.salvageLog(at: directory, into: output, environment: environment) }
+    }
+
+    static func readLog(
+        _ directory: String, _ environment: Environment,
+        _ body: @escaping @Sendable ([LoggedSeries]) async throws -> Void
+    ) async throws -> LogReadReport {
+        try await translating { try await Database.readLog(at: directory, environment: environment, body) }
     }
 
     /// The library's errors as exit codes.

@@ -141,6 +141,9 @@ extension Database: MetricDatabase {
         counter("varve_wal_commits_total", "Group commits.", engine.log.commits)
         counter("varve_wal_records_total", "Records in the group commits.", engine.log.records)
         counter("varve_wal_syncs_total", "Syncs of the log.", engine.log.syncs)
+        counter("varve_wal_failures_total", "Writes or syncs of the log that failed.", engine.log.failures)
+        counter("varve_wal_repairs_total", "Times that the log repaired itself.", engine.log.repairs)
+        gauge("varve_wal_broken", "1 while the log cannot be written.", engine.log.failure == nil ? 0 : 1)
         return found
     }
 }

@@ -78,7 +78,12 @@ public final class Region: Sendable {
 
     /// Returns when the staged write is durable and visible.
     public func commit(_ staged: StagedWrite) async throws(StorageError) {
-        do throws(WALError) { try await log.waitUntilDurable(staged.sequence) } catch { throw StorageError(error) }
+        do throws(WALError) {
+            try await log.waitUntilDurable(staged.sequence)
+        } catch {
+            // It may be there all the same, later: whoever repeats it does no harm.
+            throw StorageError(error)
+        }
         writer.publish(upTo: staged.sequence)
         counts.writes.add(1, ordering: .relaxed)
         counts.rowsWritten.add(UInt64(staged.rows), ordering: .relaxed)

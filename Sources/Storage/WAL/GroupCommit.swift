@@ -5,22 +5,16 @@ import Platform
 ///
 /// - Records leave in the order in which they came.
 /// - At most one committer works at a time: whoever is told to start it does, and it ends when `nextWork` is nil.
-/// - After `fail` every waiter gets an error, now and later; nothing more leaves.
+/// - After `breakDown` every waiter gets an error, now and later, and nothing more leaves, until `heal`. What was taken
+///   in before is owed: it comes into the log before anything new does.
 /// - A waiter is answered exactly once.
 struct GroupCommit<Waiter> {
     enum Phase: Equatable {
         case open, closing, closed
+        /// A write or sync failed; the log is being repaired.
+        case broken(String)
+        /// It will not be written any more.
         case poisoned(String)
-    }
-
-    /// Records of one group commit, encoded; room for the header in front.
-    struct Batch: Equatable {
-        var bytes: Bytes
-        var first: SequenceNumber
-        var last: SequenceNumber
-        var count: UInt32
-        /// Of the records, without header and padding.
-        var length: Int { bytes.count - BatchHeader.size }
     }
 
     enum Work: Equatable {
@@ -37,7 +31,7 @@ struct GroupCommit<Waiter> {
     private(set) var lastEnqueued: SequenceNumber?
     private(set) var acknowledged: SequenceNumber?
 
-    private var pending: [Batch] = []
+    private var pending: [LogBatch] = []
     private var waiters: [(sequence: SequenceNumber, waiter: Waiter)] = []
     private var closers: [Waiter] = []
     private var wantsSync = false
@@ -59,7 +53,7 @@ struct GroupCommit<Waiter> {
         switch phase {
         case .open: nil
         case .closing, .closed: .closed
-        case .poisoned(let reason): .poisoned(reason: reason)
+        case .broken(let reason), .poisoned(let reason): .poisoned(reason: reason)
         }
     }
 
@@ -73,15 +67,10 @@ struct GroupCommit<Waiter> {
         if let last = lastEnqueued { precondition(last < record.sequence, "sequence numbers must rise") }
         lastEnqueued = record.sequence
         if pending.isEmpty || pending[pending.count - 1].length + size > batchBytesTarget {
-            var buffer = spareBuffer
+            pending.append(LogBatch(record.sequence, buffer: spareBuffer))
             spareBuffer = []
-            buffer.append(contentsOf: repeatElement(0, count: BatchHeader.size))
-            pending.append(Batch(bytes: buffer, first: record.sequence, last: record.sequence, count: 0))
         }
-        let at = pending.count - 1
-        RecordEncoding.append(record, size: size, to: &pending[at].bytes)
-        pending[at].last = record.sequence
-        pending[at].count += 1
+        pending[pending.count - 1].append(record, size: size)
         return start()
     }
 
@@ -108,17 +97,21 @@ struct GroupCommit<Waiter> {
         case .open: break
         case .closing: if lastEnqueued.map({ $0 < sequence }) ?? true { return .failure(.closed) }
         case .closed: return .failure(.closed)
-        case .poisoned(let reason): return .failure(.poisoned(reason: reason))
+        case .broken(let reason), .poisoned(let reason): return .failure(.poisoned(reason: reason))
         }
         waiters.append((sequence, waiter))
         return nil
     }
 
-    /// The answer, or nil when the waiter was taken; then `mustStart` says whether to start the committer.
+    /// The answer, or nil when the waiter was taken; then `mustStart` says whether to start the committer. A broken log
+    /// is repaired once more, or given up, before its closers hear of it.
     mutating func close(_ waiter: Waiter) -> (answer: Result<Void, WALError>?, mustStart: Bool) {
         switch phase {
         case .closed: return (.success(()), false)
         case .poisoned(let reason): return (.failure(.poisoned(reason: reason)), false)
+        case .broken:
+            closers.append(waiter)
+            return (nil, false)
         case .open, .closing:
             phase = .closing
             closers.append(waiter)
@@ -130,7 +123,7 @@ struct GroupCommit<Waiter> {
     mutating func nextWork() -> Work? {
         precondition(isCommitting)
         switch phase {
-        case .poisoned, .closed: break
+        case .broken, .poisoned, .closed: break
         case .open, .closing:
             if !pending.isEmpty { return .write }
             if wantsSync {
@@ -148,7 +141,7 @@ struct GroupCommit<Waiter> {
     }
 
     /// The batches to write, in order. Nobody else holds their bytes: they can be patched in place.
-    mutating func takePending() -> [Batch] {
+    mutating func takePending() -> [LogBatch] {
         defer { pending = [] }
         return pending
     }
@@ -173,7 +166,38 @@ struct GroupCommit<Waiter> {
         return ready
     }
 
-    /// - Returns: whom to answer with `.poisoned(reason:)`.
+    // MARK: Failure
+
+    /// A write or sync failed; the committer has ended. While closing the log is given up instead.
+    /// - Returns: whom to answer with `.poisoned(reason:)`, and the batches that were not taken yet.
+    mutating func breakDown(_ reason: String) -> (failed: [Waiter], owed: [LogBatch]) {
+        let owed = takePending()
+        isCommitting = false
+        switch phase {
+        case .closing, .closed, .poisoned: return (fail(reason), owed)
+        case .open, .broken:
+            phase = .broken(reason)
+            defer { waiters = [] }
+            return (waiters.map(\.waiter), owed)
+        }
+    }
+
+    /// The log is whole again, up to `last`. - Returns: whether the caller must start the committer.
+    mutating func heal(upTo last: SequenceNumber?) -> Bool {
+        guard case .broken = phase else { return false }
+        acknowledged = [acknowledged, last].compactMap { $0 }.max()
+        lastEnqueued = [lastEnqueued, last].compactMap { $0 }.max()
+        phase = closers.isEmpty ? .open : .closing
+        return phase == .closing && start()
+    }
+
+    /// Somebody wants to close the broken log: an attempt to repair it that fails is the last one.
+    var isLeaving: Bool {
+        if case .broken = phase { return !closers.isEmpty }
+        return false
+    }
+
+    /// For good. - Returns: whom to answer with `.poisoned(reason:)`.
     mutating func fail(_ reason: String) -> [Waiter] {
         phase = .poisoned(reason)
         pending = []

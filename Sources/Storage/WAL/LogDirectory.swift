@@ -39,18 +39,23 @@ struct LogDirectory: Sendable {
     func path(of name: String) -> String { "\(path)/\(name)" }
     func pathWhileMade(of number: LogSegmentNumber) -> String { path(of: number) + ".new" }
 
-    /// - Throws: `WALError.foreign` for what looks like a log segment and is none.
-    func contents() throws -> Contents {
+    /// - Parameter refusing: false takes what looks like a log segment and is none for foreign.
+    /// - Throws: `WALError.foreign` for such a name.
+    func contents(refusing: Bool = true) throws -> Contents {
         var contents = Contents()
         for name in try fileSystem.list(path) {
             if let number = Self.number(of: name) {
                 guard try fileSystem.status(of: path(of: name))?.kind == .file else {
+                    if !refusing {
+                        contents.foreign.append(name)
+                        continue
+                    }
                     throw WALError.foreign("\(path(of: name)) has a log segment's name but is not a file; move it away")
                 }
                 contents.segments.append(number)
             } else if name.hasSuffix(".log.new"), Self.number(of: String(name.dropLast(4))) != nil {
                 contents.unfinished.append(name)
-            } else if name.hasSuffix(".log") {
+            } else if refusing, name.hasSuffix(".log") {
                 throw WALError.foreign(
                     "\(path(of: name)) is not a log segment of Varve (\(Self.name(of: .init(1))), …); move it away")
             } else if name != "quarantine" {

@@ -29,12 +29,14 @@ public struct LogInspection: Sendable {
     public var region: String?
     public var segments: [Segment] = []
     public var foreignNames: [String] = []
-    /// nil when the log opens; else why not.
+    /// What is damaged; nil when nothing is.
     public var damage: String?
+    /// Why it would not be opened though nothing is damaged: a strange name, a newer version, another region.
+    public var refusal: String?
     /// Bytes that opening would move to quarantine.
     public var tornBytes: UInt64 = 0
 
-    /// - Throws: `WALError.io` when the directory cannot be read, `.foreign` when it is not a log.
+    /// - Throws: `WALError.io` when the directory cannot be read.
     public static func read(
         directory path: String, options: WALOptions, environment: Environment
     ) async throws(WALError) -> LogInspection {
@@ -43,18 +45,33 @@ public struct LogInspection: Sendable {
     }
 
     private static func read(_ directory: LogDirectory, _ options: WALOptions) throws -> LogInspection {
-        let contents = try directory.contents()
         var inspection = LogInspection()
+        do {
+            _ = try directory.contents()
+        } catch WALError.foreign(let text) {
+            inspection.refusal = text
+        }
+        let contents = try directory.contents(refusing: false)
         inspection.foreignNames = contents.foreign + contents.unfinished
         var findings: [SegmentFinding] = []
+        var isStrange = false
         for number in contents.segments {
             let handle = try directory.fileSystem.open(directory.path(of: number), .read)
             let scan = try SegmentScan.read(handle, number: number)
             let finding = SegmentFinding(scan)
             findings.append(finding)
             if case .valid(let header) = scan.header { inspection.region = inspection.region ?? header.region }
+            let recovery = LogRecovery(directory: directory, region: inspection.region ?? "", options: options)
+            do {
+                try recovery.checkHeader(scan.header, of: number)
+            } catch WALError.foreign(let text) {
+                inspection.refusal = inspection.refusal ?? text
+                isStrange = true
+            }
             inspection.segments.append(try segment(scan, handle, state: state(of: finding, scan)))
         }
+        // A log segment of another version or region cannot be judged.
+        if isStrange { return inspection }
         switch TailVerdict.of(findings) {
         case .usable(let usable): inspection.tornBytes = usable.torn.reduce(0) { $0 + UInt64($1.range.count) }
         case .damaged(let place, let found):
@@ -112,6 +129,7 @@ public struct LogInspection: Sendable {
             lines.append("torn: \(tornBytes) bytes were never acknowledged; opening moves them to quarantine")
         }
         for name in foreignNames { lines.append("not ours: \(name)") }
+        if let refusal { lines.append(refusal) }
         if let damage { lines.append(damage) }
         return lines
     }

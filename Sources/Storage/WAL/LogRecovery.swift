@@ -9,10 +9,28 @@ struct LogSegmentInfo: Equatable, Sendable {
     var last: SequenceNumber?
     /// Where the batches that count end.
     var end: UInt64
+    /// The last record of each table that has any; may name a later one than there is.
+    var tables = TableMarks()
 
-    mutating func cover(_ sequences: ClosedRange<SequenceNumber>) {
+    init(number: LogSegmentNumber, end: UInt64) {
+        self.number = number
+        self.end = end
+    }
+
+    mutating func cover(_ sequences: ClosedRange<SequenceNumber>, _ tables: TableMarks) {
         first = min(first ?? sequences.lowerBound, sequences.lowerBound)
         last = max(last ?? sequences.upperBound, sequences.upperBound)
+        self.tables.note(tables)
+    }
+
+    /// What is left when everything from `end` on, after record `known`, was cut off.
+    mutating func cut(to end: UInt64, last known: SequenceNumber?) {
+        self.end = end
+        guard let first, let known, first <= known else {
+            (first, last) = (nil, nil)
+            return
+        }
+        last = min(last ?? known, known)
     }
 }
 
@@ -87,6 +105,14 @@ struct LogRecovery {
     private typealias Doubtful = (number: LogSegmentNumber, handle: any FileHandle, place: BatchPlace)
 
     func run() throws -> Outcome {
+        let salvaged = LogSalvage.unfinished(directory.path)
+        if try directory.fileSystem.status(of: directory.path) == nil,
+            try directory.fileSystem.status(of: salvaged) != nil
+        {
+            throw WALError.foreign(
+                "a salvage was interrupted: the log is in \(salvaged); "
+                    + "`varve wal salvage --in-place --data \(options.dataDirectory)` finishes it")
+        }
         if !readOnly { try directory.fileSystem.createDirectory(directory.path) }
         // Reading does not make what is not there; an absent log is an empty one.
         let isThere = try directory.fileSystem.status(of: directory.path) != nil
@@ -147,7 +173,7 @@ struct LogRecovery {
                 if let last = segment.info.last, sequences.lowerBound <= last {
                     throw damage(at: LogPosition(number, place.offset), "sequence numbers that go back")
                 }
-                segment.info.cover(sequences)
+                segment.info.cover(sequences, place.tables)
                 found.doubtful.append((number, handle, place))
             }
             for (number, offset) in segment.finding.synced {
@@ -178,7 +204,7 @@ struct LogRecovery {
         found.doubtful = stillDoubtful
     }
 
-    private func checkHeader(_ header: LogSegmentHeader.Reading, of number: LogSegmentNumber) throws {
+    func checkHeader(_ header: LogSegmentHeader.Reading, of number: LogSegmentNumber) throws {
         let path = directory.path(of: number)
         switch header {
         case .empty, .bad: break  // judged with the rest
@@ -228,9 +254,8 @@ struct LogRecovery {
             return
         }
         let bytes = found.doubtful.reduce(UInt64(BatchHeader.size)) { $0 + ($1.place.end - $1.place.offset) }
-        if let unfit = spare, unfit.size < bytes + UInt64(LogSegmentHeader.size) {
-            try fileSystem.remove(directory.path(of: unfit.number))
-            try fileSystem.syncDirectory(directory.path)
+        if let unfit = spare, !unfit.holds(bytes) {
+            try SegmentFile.remove(unfit.number, in: directory)
             spare = nil
         }
         let active = try spare ?? makeSegment(after: last.info.number, bytes: bytes)
@@ -247,8 +272,8 @@ struct LogRecovery {
 
     /// What is left of a log segment whose doubtful batches were written again elsewhere.
     private func settledInfo(of segment: LogSegmentInfo, _ found: Findings) -> LogSegmentInfo {
-        var left = LogSegmentInfo(number: segment.number, end: found.settledEnd(of: segment))
-        if let first = segment.first, let settled = found.settled, first <= settled { left.cover(first...settled) }
+        var left = segment
+        left.cut(to: found.settledEnd(of: segment), last: found.settled)
         return left
     }
 
@@ -262,17 +287,14 @@ struct LogRecovery {
             {
                 return SegmentFile(number: number, handle: segment.handle, size: segment.finding.fileSize)
             }
-            try directory.fileSystem.remove(directory.path(of: number))
-            try directory.fileSystem.syncDirectory(directory.path)
+            try SegmentFile.remove(number, in: directory)
         }
         return nil
     }
 
     private func makeSegment(after number: LogSegmentNumber?, bytes: UInt64) throws -> SegmentFile {
-        let next = number?.next ?? LogSegmentNumber(1)
-        guard next.rawValue <= UInt64(UInt32.max) else { throw WALError.io("the numbers of log segments are spent") }
-        let size = max(options.firstSegmentSize, bytes + UInt64(LogSegmentHeader.size) + 8 << 10)
-        return try SegmentFile.make(next, region: region, size: size, in: directory)
+        try SegmentFile.make(
+            after: number ?? .zero, region: region, wanted: options.firstSegmentSize, records: bytes, in: directory)
     }
 
     /// Goes on at the end of a sealed log segment. Seals past the known sync are written once more, so that they are.
@@ -305,7 +327,7 @@ struct LogRecovery {
             else { throw WALError.io("\(handle.path) reads differently each time, at byte \(place.offset)") }
             var bytes = Bytes(window.bytes[start..<start + BatchHeader.size + Int(place.length)])
             try appender.write(&bytes, first: sequences.lowerBound, last: sequences.upperBound, count: place.count)
-            info.cover(sequences)
+            info.cover(sequences, place.tables)
             copied = sequences.upperBound
             outcome.report.rewrittenRecords += UInt64(place.count)
         }

@@ -21,9 +21,8 @@ public final class NoLog: WriteAheadLog {
     }
     public func waitUntilDurable(_ sequence: SequenceNumber) async throws(WALError) {}
     public func release(upTo sequence: SequenceNumber) async throws(WALError) {}
-    public func replay(
-        after sequence: SequenceNumber, batchBytes: Int, _ body: @Sendable ([LogRecord]) async throws -> Void
-    ) async throws {}
+    public func markDeleted(table: UInt16, upTo sequence: SequenceNumber) async throws(WALError) {}
+    public func read(_ request: LogReadRequest, _ body: @Sendable ([LogRecord]) async throws -> Void) async throws {}
     public var lastSequence: SequenceNumber? { state.withLock { $0.last } }
     public var statistics: LogStatistics { LogStatistics() }
     public func close() async throws(WALError) { state.withLock { $0.closed = true } }

@@ -4,17 +4,41 @@ import Synchronization
 
 /// What the one committer owns: the appender and the batches in its hands.
 ///
-/// Reason for @unchecked: `GroupCommit.isCommitting` lets one committer work at a time, and each hands over to the next
-/// through the log's mutex.
+/// Reason for @unchecked: `GroupCommit.isCommitting` lets one committer work at a time, and each hands over to the next,
+/// or to the healer, through the log's mutex.
 final class Committer: @unchecked Sendable {
+    /// Without a sync these many bytes are the most that are held in memory, whatever the durability setting.
+    static let unsyncedLimit = 8 << 20
+
     var appender: SegmentAppender
     /// Taken from the queue, not written yet, next one last.
-    var inHand: [GroupCommit<RegionLog.Waiter>.Batch] = []
+    var inHand: [LogBatch] = []
+    /// Written since the last sync, in order: what a failed sync must write again.
+    var unsynced: [LogBatch] = []
+    var unsyncedBytes = 0
+    /// While broken: what must come into the log before anything new, in order.
+    var owed: [LogBatch] = []
+    /// While broken: a new log segment that holds what is owed, synced; the old copies are not cut off yet.
+    var rewritten: SegmentAppender?
     let durability: Durability
 
     init(_ appender: SegmentAppender, durability: Durability) {
         self.appender = appender
         self.durability = durability
+    }
+
+    func keep(_ batch: LogBatch) {
+        unsyncedBytes += batch.bytes.count
+        unsynced.append(batch)
+    }
+
+    /// After a sync: nothing of it is needed again. - Returns: a buffer to use again.
+    func letGo() -> Bytes {
+        let largest = unsynced.indices.max { unsynced[$0].bytes.capacity < unsynced[$1].bytes.capacity }
+        let buffer = largest.map { unsynced.remove(at: $0).bytes }
+        unsynced.removeAll(keepingCapacity: true)
+        unsyncedBytes = 0
+        return buffer ?? []
     }
 }
 
@@ -30,7 +54,7 @@ extension RegionLog {
     }
 
     private func runCommitter() async {
-        guard let committer else { return }
+        guard let committer = state.withLock({ $0.committer }) else { return }
         while true {
             do {
                 switch try await environment.blocking.run({ try self.commit(with: committer) }) {
@@ -39,7 +63,8 @@ extension RegionLog {
                 case .needsSegment: try await takeSpare(committer)
                 }
             } catch {
-                poison("\(error)")
+                breakDown(committer, error)
+                return
             }
         }
     }
@@ -72,34 +97,41 @@ extension RegionLog {
 
     /// Writes the batches in hand, syncs and acknowledges them. - Returns: whether one is left that needs a new segment.
     private func writeInHand(_ committer: Committer) throws -> Bool {
-        var written: [(sequences: ClosedRange<SequenceNumber>, count: UInt64)] = []
-        var buffer: Bytes = []
+        var written: ClosedRange<SequenceNumber>?
+        var records: UInt64 = 0
+        var tables = TableMarks()
         while let length = committer.inHand.last?.length, committer.appender.fits(recordBytes: length) {
             var next = committer.inHand.removeLast()
-            try committer.appender.write(&next.bytes, first: next.first, last: next.last, count: next.count)
-            written.append((next.first...next.last, UInt64(next.count)))
-            buffer = next.bytes
+            // Also a batch whose write fails is owed: any part of it may be there.
+            defer { committer.keep(next) }
+            try committer.appender.write(&next)
+            written = (written?.lowerBound ?? next.first)...next.last
+            records += UInt64(next.count)
+            tables.note(next.tables)
         }
         let isFull = !committer.inHand.isEmpty
         // A full log segment is synced whatever the setting: its successor's first batch vouches for it.
-        let syncs = committer.durability == .always || isFull
+        let syncs =
+            committer.durability == .always || isFull || committer.unsyncedBytes > Committer.unsyncedLimit
         let hadUnsynced = committer.appender.hasUnsynced
-        if syncs { try committer.appender.sync() }
+        var buffer: Bytes = []
+        if syncs {
+            try committer.appender.sync()
+            buffer = committer.letGo()
+        }
         let appender = committer.appender
         let ready = state.withLock { state -> [Waiter] in
             state.counts.syncs += syncs && hadUnsynced ? 1 : 0
             state.note(appender)
-            guard let last = written.last, let active = state.segments.indices.last else { return [] }
+            guard let written, let active = state.segments.indices.last else { return [] }
             state.isUnsealed = true
             state.counts.commits += 1
+            state.counts.records += records
             state.segments[active].end = appender.offset
-            for (sequences, count) in written {
-                state.segments[active].cover(sequences)
-                state.counts.records += count
-            }
+            state.segments[active].cover(written, tables)
             state.commit.recycle(&buffer)
             startTimer(&state)
-            return state.commit.acknowledge(last.sequences.upperBound)
+            return state.commit.acknowledge(written.upperBound)
         }
         for waiter in ready { waiter.resume(returning: .success(())) }
         prepareAhead(appender)
@@ -109,6 +141,7 @@ extension RegionLog {
     private func syncActive(_ committer: Committer) throws {
         guard committer.appender.hasUnsynced else { return }
         try committer.appender.sync()
+        _ = committer.letGo()
         let appender = committer.appender
         state.withLock { state in
             state.counts.syncs += 1
@@ -119,6 +152,7 @@ extension RegionLog {
     private func seal(_ committer: Committer) throws {
         guard state.withLock({ $0.isUnsealed }) else { return }
         try committer.appender.seal()
+        _ = committer.letGo()
         let appender = committer.appender
         state.withLock { state in
             state.counts.syncs += 1
@@ -134,12 +168,6 @@ extension RegionLog {
         for waiter in closers { waiter.resume(returning: .success(())) }
     }
 
-    private func poison(_ reason: String) {
-        committer?.inHand = []
-        let waiters = state.withLock { $0.commit.fail(reason) }
-        for waiter in waiters { waiter.resume(returning: .failure(.poisoned(reason: reason))) }
-    }
-
     // MARK: Log segments made ahead
 
     /// Half-way through the active log segment the next one is made, in the background.
@@ -147,26 +175,24 @@ extension RegionLog {
         guard appender.offset > appender.active.size / 2 else { return }
         state.withLock { state in
             guard case .none = state.spare else { return }
-            startMaking(&state, after: appender.active.number)
+            startMaking(&state, after: appender.active.number, records: 0)
         }
     }
 
-    private func startMaking(_ state: inout State, after number: LogSegmentNumber) {
+    private func startMaking(_ state: inout State, after number: LogSegmentNumber, records: UInt64) {
         let (environment, directory, region) = (environment, directory, region)
-        let size = UInt64(options.segmentSize.bytes)
+        let wanted = UInt64(options.segmentSize.bytes)
         state.spare = .making(
             environment.spawn {
                 let made: Spare
                 do {
-                    guard let next = number.next, next.rawValue <= UInt64(UInt32.max) else {
-                        throw WALError.io("the numbers of log segments are spent")
-                    }
                     made = .ready(
                         try await environment.blocking.run {
-                            try SegmentFile.make(next, region: region, size: size, in: directory)
+                            try SegmentFile.make(
+                                after: number, region: region, wanted: wanted, records: records, in: directory)
                         })
                 } catch {
-                    made = .failed("\(error)")
+                    made = .failed(SegmentFailure(error))
                 }
                 self.state.withLock { $0.spare = made }
             })
@@ -175,29 +201,55 @@ extension RegionLog {
     /// Makes the next log segment the active one; waits for it if it must be made first.
     private func takeSpare(_ committer: Committer) async throws {
         let number = committer.appender.active.number
+        let needed = committer.inHand.last?.sizeInLog ?? 0
         // What was made ahead, or one attempt now: an earlier failure may be over.
+        await takeMade(ahead: needed)
         let making: Task<Void, Never>? = state.withLock { state in
             switch state.spare {
             case .ready: return nil
             case .making(let task): return task
-            case .none, .failed: startMaking(&state, after: number)
+            case .none, .failed: startMaking(&state, after: number, records: needed)
             }
             guard case .making(let task) = state.spare else { return nil }
             return task
         }
         await making?.value
-        let next: SegmentFile = try state.withLock { state throws(WALError) in
+        let next: SegmentFile = try state.withLock { state in
             switch state.spare {
             case .ready(let file):
                 state.spare = .none
                 return file
-            case .failed(let reason): throw .io(reason)
-            case .none, .making: throw .io("no log segment could be made")
+            case .failed(let failure): throw failure
+            case .none, .making: throw WALError.io("no log segment could be made")
             }
         }
         try committer.appender.advance(to: next)
         state.withLock {
             $0.segments.append(LogSegmentInfo(number: next.number, end: UInt64(LogSegmentHeader.size)))
+        }
+    }
+
+    /// Waits for a log segment that is being made; gives back one that is too small for `records` bytes of batches.
+    private func takeMade(ahead records: UInt64) async {
+        if case .making(let task) = state.withLock({ $0.spare }) { await task.value }
+        let small: SegmentFile? = state.withLock { state in
+            guard case .ready(let file) = state.spare, !file.holds(records) else { return nil }
+            state.spare = .none
+            return file
+        }
+        guard let small else { return }
+        let directory = directory
+        // What stays in the way is found by the next attempt to make one.
+        _ = try? await environment.blocking.run { try SegmentFile.remove(small.number, in: directory) }
+    }
+}
+
+extension RegionLog.SegmentFailure {
+    init(_ error: any Error) {
+        switch error {
+        case let failure as Self: self = failure
+        case let error as FileSystemError: self.init(description: "\(error)", isDiskFull: error.kind == .full)
+        default: self.init(description: "\(error)", isDiskFull: false)
         }
     }
 }

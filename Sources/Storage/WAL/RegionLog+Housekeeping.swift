@@ -36,35 +36,47 @@ extension RegionLog {
         return goesOn
     }
 
-    /// Removes log segments wholly up to `sequence`, oldest first, each gone for good before the next, so that a crash
-    /// leaves no gap. Stops at one that is being read: the next call gets it. The youngest one with a synced batch stays:
-    /// it knows the last sequence number.
+    /// Removes log segments that nobody needs, oldest first, each gone for good before the next, so that a crash leaves no
+    /// gap. Stops at one that is being read: the next call gets it. The youngest one with a synced batch stays: it knows
+    /// the last sequence number.
     /// - Throws: `WALError.io` when a file would not go: nothing is lost, the next call tries again.
     public func release(upTo sequence: SequenceNumber) async throws(WALError) {
-        let candidates = try state.withLock { (state) throws(WALError) -> [LogSegmentNumber] in
-            switch state.commit.phase {
-            case .closing, .closed: throw .closed
-            case .open, .poisoned: break  // a way out of a full disk: stays open
+        try await removeUnneeded { state in state.released = max(state.released ?? sequence, sequence) }
+    }
+
+    public func markDeleted(table: UInt16, upTo sequence: SequenceNumber) async throws(WALError) {
+        try await removeUnneeded { state in state.marks.note(table, sequence) }
+    }
+
+    private func removeUnneeded(_ mark: @Sendable (inout State) -> Void) async throws(WALError) {
+        try await segmentsLock.withLock { () async throws(WALError) in
+            let candidates = try state.withLock { (state) throws(WALError) -> [LogSegmentNumber] in
+                switch state.commit.phase {
+                case .closing, .closed: throw .closed
+                case .open, .broken, .poisoned: break  // a way out of a full disk: stays open
+                }
+                mark(&state)
+                let unneeded = state.segments.prefix { segment in
+                    segment.number < state.anchor && state.pins[segment.number] == nil && state.isUnneeded(segment)
+                }
+                return unneeded.map(\.number)
             }
-            var candidates: [LogSegmentNumber] = []
-            for segment in state.segments {
-                guard segment.number < state.anchor, segment.last.map({ $0 <= sequence }) ?? true,
-                    state.pins[segment.number] == nil,
-                    !state.removing.contains(segment.number)
-                else { break }
-                candidates.append(segment.number)
+            guard !candidates.isEmpty else { return }
+            try await Self.onThread(environment) { [self] in
+                for number in candidates {
+                    try SegmentFile.remove(number, in: directory)
+                    state.withLock { state in state.segments.removeAll { $0.number == number } }
+                }
             }
-            state.removing.formUnion(candidates)
-            return candidates
         }
-        guard !candidates.isEmpty else { return }
-        defer { state.withLock { $0.removing.subtract(candidates) } }
-        try await Self.onThread(environment) { [self] in
-            for number in candidates {
-                try directory.fileSystem.remove(directory.path(of: number))
-                try directory.fileSystem.syncDirectory(directory.path)
-                state.withLock { state in state.segments.removeAll { $0.number == number } }
-            }
-        }
+    }
+}
+
+extension RegionLog.State {
+    /// All of it was released, or every table in it is past it.
+    fileprivate func isUnneeded(_ segment: LogSegmentInfo) -> Bool {
+        guard let last = segment.last else { return true }
+        if let released, last <= released { return true }
+        return !marks.marks.isEmpty && segment.tables.areCovered(by: marks, all: released)
     }
 }

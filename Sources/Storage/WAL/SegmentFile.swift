@@ -41,6 +41,35 @@ struct SegmentFile: Sendable {
     }
 }
 
+extension SegmentFile {
+    /// The log segment after `number`, as large as the disk allows. Blocks. A file that is there under its name was left by
+    /// an attempt that failed: nothing in it was acknowledged, so it goes.
+    /// - Parameters:
+    ///   - wanted: bytes of the file.
+    ///   - records: bytes of batches that must go into it.
+    static func make(
+        after number: LogSegmentNumber, region: String, wanted: UInt64, records: UInt64, in directory: LogDirectory
+    ) throws -> SegmentFile {
+        guard let next = number.next, next.rawValue <= UInt64(UInt32.max) else {
+            throw WALError.io("the numbers of log segments are spent")
+        }
+        if try directory.fileSystem.status(of: directory.path(of: next)) != nil { try remove(next, in: directory) }
+        let free = (try? directory.fileSystem.freeBytes(at: directory.path)) ?? .max
+        let size = WALOptions.size(wanted: wanted, records: records, free: free)
+        return try make(next, region: region, size: size, in: directory)
+    }
+
+    static func remove(_ number: LogSegmentNumber, in directory: LogDirectory) throws {
+        try directory.fileSystem.remove(directory.path(of: number))
+        try directory.fileSystem.syncDirectory(directory.path)
+    }
+
+    /// Whether batches of so many bytes fit into it, and a seal behind them.
+    func holds(_ records: UInt64) -> Bool {
+        size >= UInt64(LogSegmentHeader.size) + records + UInt64(BatchHeader.size)
+    }
+}
+
 /// Writes batches into the active log segment. Blocks; used by one thread at a time.
 ///
 /// - `synced` moves only after a successful sync: never past what is on disk.
@@ -50,7 +79,9 @@ struct SegmentAppender {
     private(set) var offset: UInt64
     /// Everything below it is durable.
     private(set) var synced: LogPosition
+    /// Highest sequence number in the log, and the highest below `synced`.
     private(set) var lastSequence: SequenceNumber?
+    private(set) var syncedSequence: SequenceNumber?
     /// Something was written since the last sync.
     private(set) var hasUnsynced = false
 
@@ -62,12 +93,18 @@ struct SegmentAppender {
         self.offset = offset
         self.synced = synced
         self.lastSequence = lastSequence
+        syncedSequence = lastSequence
     }
 
     var position: LogPosition { LogPosition(active.number, offset) }
     var room: UInt64 { active.size > offset ? active.size - offset : 0 }
 
     func fits(recordBytes: Int) -> Bool { BatchHeader.batchSize(records: UInt64(recordBytes)) <= room }
+
+    mutating func write(_ batch: inout LogBatch) throws {
+        batch.removePadding()
+        try write(&batch.bytes, first: batch.first, last: batch.last, count: batch.count)
+    }
 
     /// - Parameter bytes: room for the header, then `count` records.
     mutating func write(
@@ -90,6 +127,7 @@ struct SegmentAppender {
         try active.handle.sync()
         hasUnsynced = false
         synced = position
+        syncedSequence = lastSequence
     }
 
     /// An empty batch that records what is synced, durable when it returns; nothing when it finds no room.
@@ -104,9 +142,20 @@ struct SegmentAppender {
         try sync()
     }
 
+    /// Seals, and has the seal name `sequence` as the highest one ever, if it is.
+    mutating func seal(knowing sequence: SequenceNumber?) throws {
+        lastSequence = [lastSequence, sequence].compactMap { $0 }.max()
+        try seal()
+    }
+
     mutating func advance(to next: SegmentFile) throws {
         try sync()
         active = next
         offset = UInt64(LogSegmentHeader.size)
+    }
+
+    /// Where the active log segment is known to be sound up to.
+    var soundEnd: UInt64 {
+        synced.segment == active.number ? synced.offset : UInt64(LogSegmentHeader.size)
     }
 }

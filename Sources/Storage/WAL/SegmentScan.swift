@@ -13,6 +13,8 @@ struct BatchPlace: Equatable, Sendable {
     /// The highest sequence number up to here, as this batch knows it.
     var lastKnown: SequenceNumber?
     var count: UInt32
+    /// The last record of each table in it.
+    var tables = TableMarks()
 
     /// The header that it was read from; of a batch with records.
     func header(in segment: LogSegmentNumber) -> BatchHeader {
@@ -133,11 +135,16 @@ struct SegmentScan {
         of header: BatchHeader, at offset: UInt64, _ start: Int, _ bytes: Bytes
     ) throws(MalformedBytes) -> BatchPlace {
         var last: SequenceNumber?
-        try RecordEncoding.forEachFrame(of: header, at: start, in: bytes) { last = $0.sequence }
+        var tables = TableMarks()
+        try RecordEncoding.forEachFrame(of: header, at: start, in: bytes) { frame in
+            last = frame.sequence
+            for entry in frame.entries { tables.note(entry.table, frame.sequence) }
+        }
         return BatchPlace(
             offset: offset, end: offset + header.batchSize, length: header.length,
             synced: header.synced, sequences: last.map { header.firstSequence...$0 },
-            lastKnown: last ?? (header.firstSequence == .zero ? nil : header.firstSequence), count: header.count)
+            lastKnown: last ?? (header.firstSequence == .zero ? nil : header.firstSequence), count: header.count,
+            tables: tables)
     }
 
     /// Looks for anything but zeros, and for sound batches at every multiple of eight.

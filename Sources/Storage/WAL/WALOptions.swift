@@ -25,6 +25,17 @@ public struct WALOptions: Sendable, Equatable {
     /// The first log segment after an open is small, so that opening does not wait for `segmentSize` of zeros.
     var firstSegmentSize: UInt64 { UInt64(min(segmentSize.bytes, 4 << 20)) }
 
+    /// How large a log segment is made: as configured, but at most an eighth of what is free, so that a small disk is not
+    /// filled by zeros; never less than what must go into it.
+    /// - Parameters:
+    ///   - wanted: bytes.
+    ///   - records: bytes of batches that it must hold at once.
+    ///   - free: bytes on the disk.
+    static func size(wanted: UInt64, records: UInt64, free: UInt64) -> UInt64 {
+        let least = UInt64(LogSegmentHeader.size) + records + UInt64(BatchHeader.size)
+        return max(min(wanted, max(free / 8, 64 << 10)), (least + 4_095) & ~4_095)
+    }
+
     /// Bytes of records that one batch may hold: what a log segment has room for.
     var recordBytesLimit: Int { (segmentSize.bytes - LogSegmentHeader.size - BatchHeader.size) & ~7 }
 }

@@ -25,7 +25,8 @@ public struct LogEntry: Sendable, Equatable {
 /// A region's log of what is not yet in objects. A local directory by default; a do-nothing or remote log can stand in.
 ///
 /// - Records are durable in the order of their `enqueue` calls: what survives a crash is a prefix of it.
-/// - After a failed write or sync the log is poisoned: every wait and enqueue throws until it is opened again.
+/// - After a failed write or sync every wait and enqueue throws `.poisoned`, until the log has repaired itself: then what
+///   was enqueued before the failure is in it, wholly and in order, before anything new.
 public protocol WriteAheadLog: Sendable {
     /// Puts the record into the next group commit and returns at once. Call order is log order, so sequence numbers must
     /// rise from call to call; the caller holds a lock round it.
@@ -35,15 +36,17 @@ public protocol WriteAheadLog: Sendable {
     /// Returns when every record up to `sequence` is as durable as the durability setting promises.
     func waitUntilDurable(_ sequence: SequenceNumber) async throws(WALError)
 
-    /// Records up to `sequence` are in objects: log segments wholly below it may go. Idempotent.
+    /// Records up to `sequence`, of every table, are needed no more: log segments wholly below it may go, and what of them
+    /// a broken log still owes to the disk is forgotten. Idempotent.
     func release(upTo sequence: SequenceNumber) async throws(WALError)
 
-    /// Records after `sequence` in order, in batches of bounded size (about `batchBytes`). Reads what was durable at the
-    /// time of the call; no side effects. Each batch is handed to `body` in turn.
-    func replay(
-        after sequence: SequenceNumber, batchBytes: Int,
-        _ body: @Sendable ([LogRecord]) async throws -> Void
-    ) async throws
+    /// The same of one table: a log segment goes once all tables in it are past it. For as long as the log is open, reads
+    /// of the table no longer show what was marked.
+    func markDeleted(table: UInt16, upTo sequence: SequenceNumber) async throws(WALError)
+
+    /// The records that `request` wants, in order, in batches. Reads what was durable at the time of the call; no side
+    /// effects. Each batch is handed to `body` in turn, none of them empty.
+    func read(_ request: LogReadRequest, _ body: @Sendable ([LogRecord]) async throws -> Void) async throws
 
     /// The highest sequence number that was ever in this log, deleted records included; nil in a fresh one.
     var lastSequence: SequenceNumber? { get }
@@ -64,7 +67,23 @@ public struct LogStatistics: Sendable, Equatable {
     public var syncs: UInt64 = 0
     /// Why the next log segment could not be made ahead, when it could not: writes will stop when this one is full.
     public var spareFailure: String?
+    /// Why nothing is taken at this moment; nil when all is well.
+    public var failure: LogFailure?
+    /// Times that a write or sync failed, and that the log repaired itself.
+    public var failures: UInt64 = 0
+    public var repairs: UInt64 = 0
     public init() {}
+}
+
+/// What broke the log, until it is repaired.
+public struct LogFailure: Sendable, Equatable {
+    public var reason: String
+    /// Room on the disk is what it needs.
+    public var isDiskFull: Bool
+    public init(reason: String, isDiskFull: Bool) {
+        self.reason = reason
+        self.isDiskFull = isDiskFull
+    }
 }
 
 public enum Durability: String, Sendable, CaseIterable {

@@ -27,6 +27,14 @@ public struct StoredLogSegment: Sendable, Equatable {
     public var last: UInt64?
     /// In words: `sound`, `empty`, or what is found where.
     public var state: String
+    /// Entries and payload bytes by table number.
+    public var tables: [UInt16: StoredLogTable] = [:]
+}
+
+/// What one file of the log holds of one table.
+public struct StoredLogTable: Sendable, Equatable {
+    public var entries: UInt64
+    public var bytes: UInt64
 }
 
 /// A log as it lies there.
@@ -34,6 +42,12 @@ public struct StoredLog: Sendable, Equatable {
     public var segments: [StoredLogSegment]
     /// Names file, offset and remedy; nil when nothing is damaged.
     public var damage: String?
+    /// Why it would not be opened though nothing is damaged: a strange name, another version.
+    public var refusal: String?
+    /// Bytes at its end that were perhaps never acknowledged: opening moves them to quarantine.
+    public var tornBytes: UInt64 = 0
+    /// Names in the log's directory that are not ours.
+    public var foreignNames: [String] = []
 }
 
 extension Database {
@@ -55,25 +69,29 @@ extension Database {
     }
 
     /// The log's files. Changes nothing; the directory may be in use.
+    /// - Parameter path: a data directory, or the directory of a log.
     public static func storedLog(at path: String, environment: Environment = .live) async throws -> StoredLog {
-        try await checkDirectory(path, environment: environment)
+        let place = try await environment.blocking.run { try StoredLogPlace.find(path, in: environment.fileSystem) }
         do throws(WALError) {
-            let log = try await readLog(DataDirectory(path), environment)
+            let log = try await readLog(place.log, path, environment)
             return StoredLog(
                 segments: log.segments.map {
                     StoredLogSegment(
                         path: $0.path, bytes: $0.fileBytes, batches: $0.batches, records: $0.records,
                         first: $0.sequences?.lowerBound.rawValue, last: $0.sequences?.upperBound.rawValue,
-                        state: $0.state)
-                }, damage: log.damage)
+                        state: $0.state,
+                        tables: $0.tables.mapValues { StoredLogTable(entries: $0.entries, bytes: $0.bytes) })
+                }, damage: log.damage, refusal: log.refusal, tornBytes: log.tornBytes, foreignNames: log.foreignNames)
         } catch { throw VarveError(.failed, error.description) }
     }
 
+    /// - Parameter given: the directory that the user named, as messages name it.
     static func readLog(
-        _ directory: DataDirectory, _ environment: Environment
+        _ log: String, _ given: String, _ environment: Environment
     ) async throws(WALError) -> LogInspection {
-        try await LogInspection.read(
-            directory: directory.log + "/main", options: WALOptions(), environment: environment)
+        var options = WALOptions()
+        options.dataDirectory = given
+        return try await LogInspection.read(directory: log, options: options, environment: environment)
     }
 
     /// Throws `VarveError` unless there is a database in the directory.

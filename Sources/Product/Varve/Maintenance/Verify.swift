@@ -37,7 +37,8 @@ extension Database {
             report.unnamed = check.unnamed
         } catch { report.problems.append(error.text) }
         do throws(WALError) {
-            if let damage = try await readLog(directory, environment).damage {
+            let log = directory.log + "/" + StoredLogPlace.region
+            if let damage = try await readLog(log, directory.path, environment).damage {
                 report.problems.append(damage)
             }
         } catch { report.problems.append(error.description) }

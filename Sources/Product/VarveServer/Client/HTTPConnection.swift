@@ -44,6 +44,34 @@ enum HTTPConnection {
     static func ask(
         _ server: ServerURL, _ path: String, form: String? = nil
     ) async throws(RemoteError) -> (status: Int, body: [UInt8]) {
+        try await ask(
+            server, path,
+            form.map { Content(ByteBuffer(string: $0), [("content-type", "application/x-www-form-urlencoded")]) })
+    }
+
+    /// A body of remote write 1.0, compressed.
+    static func write(
+        _ server: ServerURL, _ path: String, _ body: [UInt8]
+    ) async throws(RemoteError) -> (status: Int, body: [UInt8]) {
+        let headers = [
+            ("content-type", "application/x-protobuf"), ("content-encoding", "snappy"),
+            ("x-prometheus-remote-write-version", "0.1.0"),
+        ]
+        return try await ask(server, path, Content(ByteBuffer(bytes: body), headers))
+    }
+
+    private struct Content: Sendable {
+        var bytes: ByteBuffer
+        var headers: [(String, String)]
+        init(_ bytes: ByteBuffer, _ headers: [(String, String)]) {
+            self.bytes = bytes
+            self.headers = headers
+        }
+    }
+
+    private static func ask(
+        _ server: ServerURL, _ path: String, _ content: Content?
+    ) async throws(RemoteError) -> (status: Int, body: [UInt8]) {
         do {
             let channel = try await connect(to: server)
             let deadline = channel.channel.eventLoop.scheduleTask(in: timeout) {
@@ -51,7 +79,7 @@ enum HTTPConnection {
             }
             defer { deadline.cancel() }
             return try await channel.executeThenClose { inbound, outbound in
-                try await send(path, form, server, to: outbound)
+                try await send(path, content, server, to: outbound)
                 return try await receive(inbound, server)
             }
         } catch let error as RemoteError {
@@ -79,21 +107,21 @@ enum HTTPConnection {
     }
 
     private static func send(
-        _ path: String, _ form: String?, _ server: ServerURL,
+        _ path: String, _ content: Content?, _ server: ServerURL,
         to outbound: NIOAsyncChannelOutboundWriter<HTTPPart<HTTPRequestHead, ByteBuffer>>
     ) async throws {
         var head = HTTPRequestHead(
-            version: .http1_1, method: form == nil ? .GET : .POST, uri: server.path + path)
+            version: .http1_1, method: content == nil ? .GET : .POST, uri: server.path + path)
         head.headers.add(name: "host", value: ListenAddress.text(server.host, server.port))
         head.headers.add(name: "user-agent", value: "varve/\(VarveVersion.current)")
         head.headers.add(name: "accept-encoding", value: "gzip")
         head.headers.add(name: "connection", value: "close")
-        if let form {
-            head.headers.add(name: "content-type", value: "application/x-www-form-urlencoded")
-            head.headers.add(name: "content-length", value: String(form.utf8.count))
+        if let content {
+            for (name, value) in content.headers { head.headers.add(name: name, value: value) }
+            head.headers.add(name: "content-length", value: String(content.bytes.readableBytes))
         }
         try await outbound.write(.head(head))
-        if let form { try await outbound.write(.body(ByteBuffer(string: form))) }
+        if let content { try await outbound.write(.body(content.bytes)) }
         try await outbound.write(.end(nil))
     }
 

@@ -7,8 +7,9 @@ enum FlushPolicy {
     }
 
     /// How long to leave a store alone that has just failed so many flushes in a row: each writes its objects anew.
-    static func pause(after failures: Int) -> Duration {
-        failures <= 0 ? .zero : .seconds(min(60, 1 << min(failures - 1, 6)))
+    /// A full disk is asked more often: somebody makes room, and ten seconds later all must be well.
+    static func pause(after failures: Int, isDiskFull: Bool = false) -> Duration {
+        failures <= 0 ? .zero : .seconds(min(isDiskFull ? 4 : 60, 1 << min(failures - 1, 6)))
     }
 }
 
@@ -20,9 +21,10 @@ struct FlushTrouble: Sendable {
 
     func mayBegin(at now: UInt64) -> Bool { now >= quietUntil }
 
-    mutating func note(failed: Bool, at now: UInt64) {
+    mutating func note(failed: Bool, isDiskFull: Bool = false, at now: UInt64) {
         failures = failed ? failures + 1 : 0
-        let seconds = UInt64(clamping: FlushPolicy.pause(after: failures).components.seconds)
+        let pause = FlushPolicy.pause(after: failures, isDiskFull: isDiskFull)
+        let seconds = UInt64(clamping: pause.components.seconds)
         quietUntil = failed ? now + seconds * 1_000_000_000 : 0
     }
 }

@@ -9,7 +9,8 @@ extension Region {
     /// Brings everything that was written before the call into objects. One flush at a time.
     ///
     /// 1. Freeze the open mem parts: the cut is the last sequence number given out.
-    /// 2. Wait until the cut is durable and published: the frozen parts are whole.
+    /// 2. Wait until the cut is durable and published: the frozen parts are whole. A broken log is not waited for: the
+    ///    parts are taken whole, with rows that no reader sees yet (`Region+LogTrouble` says why that is right).
     /// 3. Ask the contributor for the rows that belong with them.
     /// 4. One sorted object per table and segment, durable before the manifest names it.
     /// 5. One change of the manifest: the objects and the cut.
@@ -23,7 +24,10 @@ extension Region {
             flushTrouble.withLock { $0.note(failed: false, at: environment.time.monotonic()) }
         } catch {
             counts.flushFailures.add(1, ordering: .relaxed)
-            flushTrouble.withLock { $0.note(failed: true, at: environment.time.monotonic()) }
+            let isFull = await isDiskFull
+            // The next one finds the room that was kept back.
+            if isFull { await freeBallast() }
+            flushTrouble.withLock { $0.note(failed: true, isDiskFull: isFull, at: environment.time.monotonic()) }
             throw StorageError(wrapping: error)
         }
     }
@@ -34,10 +38,18 @@ extension Region {
         try await settleDoubt()
         let (frozen, cut) = writer.freeze()
         guard !frozen.isEmpty else { return }
-        try await log.waitUntilDurable(cut)
-        writer.publish(upTo: cut)
+        let views: [MemPartView]
+        do throws(WALError) {
+            try await log.waitUntilDurable(cut)
+            writer.publish(upTo: cut)
+            let flushed = Set(frozen.map { ObjectIdentifier($0) })
+            views = snapshot.parts.mems.filter { view in flushed.contains(ObjectIdentifier(view.part)) }
+        } catch {
+            guard case .poisoned = error else { throw StorageError(error) }
+            views = writer.wholeViews(of: frozen)
+        }
         try await withTaskExecutorPreference(environment.heavyExecutor) {
-            try await writeObjects(of: frozen, cut: cut)
+            try await writeObjects(of: frozen, views, cut: cut)
         }
         // A log that cannot shrink now shrinks at the next flush.
         try? await log.release(upTo: cut)
@@ -49,12 +61,13 @@ extension Region {
             tables[metadata.table].map { part(metadata, $0) }
         }
         let flushed = Set(frozen.map { ObjectIdentifier($0) })
-        let old = introducer.introduce { parts in
-            parts.mems.removeAll { view in flushed.contains(ObjectIdentifier(view.part)) }
-            for part in added { parts.add(part) }
-            return true
+        let old = writer.retire(frozen) {
+            introducer.introduce { parts in
+                parts.mems.removeAll { view in flushed.contains(ObjectIdentifier(view.part)) }
+                for part in added { parts.add(part) }
+                return true
+            }
         }
-        writer.discard(frozen)
         withExtendedLifetime(old) {}
         let now = environment.time.now()
         lastAddition.withLock { times in
@@ -69,9 +82,7 @@ extension Region {
     }
 
     /// Objects of the frozen parts, and the change that names them, committed.
-    private func writeObjects(of frozen: [MemPart], cut: SequenceNumber) async throws {
-        let flushed = Set(frozen.map { ObjectIdentifier($0) })
-        let views = snapshot.parts.mems.filter { view in flushed.contains(ObjectIdentifier(view.part)) }
+    private func writeObjects(of frozen: [MemPart], _ views: [MemPartView], cut: SequenceNumber) async throws {
         let contents = FlushContents(
             parts: views.compactMap { view in
                 let place = view.part.place

@@ -21,6 +21,7 @@ extension Region {
         store: any ObjectStore, environment: Environment
     ) async throws(StorageError) -> Region {
         do {
+            await freeBallastIfFull(options, environment)
             let log: any WriteAheadLog =
                 if let directory = options.logDirectory {
                     try await RegionLog.open(
@@ -142,9 +143,11 @@ extension Region {
                 let placed = try BatchPlacement.place(rows, tables)
                 let size = BatchPlacement.memorySize(rows)
                 var reservation = writer.budget.reserve(size)
-                if reservation == nil || writer.budget.inUse > options.flushSize.bytes {
+                if reservation == nil {
                     try await flush()
-                    reservation = reservation ?? writer.budget.reserve(size)
+                    reservation = writer.budget.reserve(size)
+                } else if writer.unflushedBytes > options.flushSize.bytes {
+                    try await flushWhileReplaying()
                 }
                 guard let reservation else {
                     throw StorageError(
@@ -158,6 +161,12 @@ extension Region {
         }
         // A log knows the numbers of records that it no longer holds: a manifest made anew does not.
         writer.begin(after: max(SequenceNumber.first(of: manifest.claim), log.lastSequence ?? .zero))
+    }
+
+    /// A store that refuses, or a full disk, does not keep the region from opening while memory suffices (rule R9).
+    private func flushWhileReplaying() async throws(StorageError) {
+        guard flushTrouble.withLock({ $0.mayBegin(at: environment.time.monotonic()) }) else { return }
+        do throws(StorageError) { try await flush() } catch { if error.kind != .unavailable { throw error } }
     }
 
     /// Objects of older claims that no manifest names, and removed ones that were not yet deleted. What cannot be deleted
@@ -187,8 +196,11 @@ extension Region {
 
     private func startBackground() {
         let flushing = environment.spawn { [self] in
+            var second = 0
             while !Task.isCancelled {
                 do { try await environment.time.sleep(for: .seconds(1)) } catch { return }
+                await tendLog(second: second)
+                second &+= 1
                 updateRetention()
                 let pressure = writer.pressure
                 if FlushPolicy.isDue(held: pressure.bytes, age: pressure.age, options: options) { requestFlush() }

@@ -12,7 +12,7 @@ import WAL
 final class RegionWriter: Sendable {
     private struct Pending {
         let sequence: SequenceNumber
-        let lengths: [(part: MemPart, length: PublishedLength)]
+        var lengths: [(part: MemPart, length: PublishedLength)]
     }
 
     private struct State: Sendable {
@@ -152,15 +152,27 @@ final class RegionWriter: Sendable {
         }
     }
 
-    /// The parts are in objects and out of the part list.
-    func discard(_ parts: [MemPart]) {
+    /// All rows of frozen parts, published or not.
+    func wholeViews(of parts: [MemPart]) -> [MemPartView] {
+        state.withLock { _ in parts.map { $0.view($0.length) } }
+    }
+
+    /// The parts are in objects. `introduce` takes them out of the part list, in one step with this: what of them was not
+    /// published yet is so with the objects, and never again by itself.
+    func retire(_ parts: [MemPart], _ introduce: () -> Snapshot?) -> Snapshot? {
         let gone = Set(parts.map { ObjectIdentifier($0) })
-        state.withLock { state in
+        return state.withLock { state in
+            for i in state.pending.indices {
+                state.pending[i].lengths.removeAll { gone.contains(ObjectIdentifier($0.part)) }
+            }
+            let old = introduce()
             state.frozen.removeAll { gone.contains(ObjectIdentifier($0)) }
             // A flush takes all that is frozen, so this is the rule.
-            guard state.frozen.isEmpty else { return }
-            state.oldestFrozen = nil
-            state.frozenBytes = 0
+            if state.frozen.isEmpty {
+                state.oldestFrozen = nil
+                state.frozenBytes = 0
+            }
+            return old
         }
     }
 

@@ -1,0 +1,76 @@
+public import Platform
+
+/// Room kept back for the ways out of a full disk (rule R9): a file of zeros beside the log, which goes when the disk is
+/// full, so that a flush can bring rows into objects and the log can shrink; made again when there is room.
+///
+/// - A quarter of a mebibyte is always kept: enough to claim and to open. 64 MiB are, once the disk begins to fill: before
+///   that they would be of no use, and on a small disk they would take what they are meant to keep.
+/// - All calls block; one at a time.
+public struct Ballast: Sendable {
+    public static let least: UInt64 = 256 << 10
+    public static let most: UInt64 = 64 << 20
+
+    let path: String
+    let fileSystem: any FileSystem
+
+    /// - Parameter path: a file of its own; its directory must be there.
+    public init(path: String, fileSystem: any FileSystem) {
+        self.path = path
+        self.fileSystem = fileSystem
+    }
+
+    /// How large it should be.
+    /// - Parameter free: bytes on the disk if there were none.
+    public static func size(free: UInt64, held: UInt64) -> UInt64 {
+        switch free {
+        case ..<(4 << 20): min(held, least)
+        case ..<(256 << 20): least
+        case ..<(4 << 30): most
+        // Once made it stays for a while: free space goes up and down.
+        case ..<(8 << 30): held > least ? most : least
+        default: least
+        }
+    }
+
+    /// Bytes it has now.
+    public func held() throws(FileSystemError) -> UInt64 { try fileSystem.status(of: path)?.size ?? 0 }
+
+    /// Brings it to the size that it should have.
+    public func tend() throws(FileSystemError) {
+        let held = try held()
+        let (total, overflow) = try fileSystem.freeBytes(at: path.parentDirectory).addingReportingOverflow(held)
+        let wanted = Self.size(free: overflow ? .max : total, held: held)
+        if wanted < held { try fileSystem.open(path, .update).truncate(to: wanted) }
+        guard wanted > held else { return }
+        let file = try fileSystem.open(path, held == 0 ? .createNew : .update)
+        do throws(FileSystemError) {
+            let zeros = Bytes(repeating: 0, count: 1 << 20)
+            var offset = held
+            while offset < wanted {
+                let count = min(wanted - offset, UInt64(zeros.count))
+                try file.write(count == zeros.count ? zeros : Bytes(zeros[..<Int(count)]), at: offset)
+                offset += count
+            }
+            try file.sync()
+        } catch {
+            _ = try? free()  // half of it would be in the way of others now
+            throw error
+        }
+    }
+
+    /// Gives it to whoever needs room now. - Returns: whether there was any.
+    @discardableResult
+    public func free() throws(FileSystemError) -> Bool {
+        guard try held() > 0 else { return false }
+        try fileSystem.remove(path)
+        try fileSystem.syncDirectory(path.parentDirectory)
+        return true
+    }
+}
+
+extension String {
+    fileprivate var parentDirectory: String {
+        guard let slash = lastIndex(of: "/") else { return "." }
+        return slash == startIndex ? "/" : String(self[..<slash])
+    }
+}
