@@ -23,14 +23,9 @@ struct Effort {
     }
 
     private static func used() -> Double {
-        var usage = rusage()
-        #if canImport(Glibc)
-            getrusage(RUSAGE_SELF, &usage)
-        #else
-            getrusage(RUSAGE_SELF, &usage)
-        #endif
-        func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
-        return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)  // all threads, user and system: what getrusage says, finer
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 }
 

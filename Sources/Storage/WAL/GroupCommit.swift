@@ -168,14 +168,14 @@ struct GroupCommit<Waiter> {
 
     // MARK: Failure
 
-    /// A write or sync failed; the committer has ended. While closing the log is given up instead.
+    /// A write or sync failed; the committer has ended. Who closes waits for one attempt to repair it.
     /// - Returns: whom to answer with `.poisoned(reason:)`, and the batches that were not taken yet.
     mutating func breakDown(_ reason: String) -> (failed: [Waiter], owed: [LogBatch]) {
         let owed = takePending()
         isCommitting = false
         switch phase {
-        case .closing, .closed, .poisoned: return (fail(reason), owed)
-        case .open, .broken:
+        case .closed, .poisoned: return (fail(reason), owed)
+        case .open, .closing, .broken:
             phase = .broken(reason)
             defer { waiters = [] }
             return (waiters.map(\.waiter), owed)

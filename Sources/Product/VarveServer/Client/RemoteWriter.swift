@@ -1,4 +1,5 @@
 import Compression
+import MetricModel
 public import Platform
 public import Varve
 
