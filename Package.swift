@@ -119,7 +119,7 @@ let package = Package(
             name: "ParquetTool", dependencies: ["Parquet", "Compression", "Columnar", "Platform"],
             path: "Tests/ParquetTool", swiftSettings: strict),
         // Tests, by floor. Each may use everything below and the simulated world.
-        tests("Compression", base), tests("Encodings", storage), tests("Parquet", storage),
+        tests("Compression", base), tests("Columnar", base), tests("Encodings", storage), tests("Parquet", storage),
         tests("ObjectStorage", storage), tests("WAL", storage), tests("ManifestLog", storage, excluding: ["Golden"]),
         tests("StorageEngine", storage), tests("Simulation", storage), tests("Crash", metrics),
         // What the fuzzers of `Fuzz` start from and once found.
