@@ -1,9 +1,6 @@
 // swift-tools-version: 6.2
-// Measurements that no test asserts: `make bench-kernels`.
-//
-// - One executable per subject: its folder below `Sources`.
-// - `Floors` is a link to the sources of the main package, compiled here anew: the same flags, and access to what is in no
-//   product.
+// Encodings and checksums beside the same in C: `make bench-kernels`. A package of its own, because `Floors` is a link to the
+// sources of the main package: they are compiled here anew, with the same flags, and what is in no product is at hand.
 import PackageDescription
 
 let strict: [SwiftSetting] = [
@@ -18,14 +15,13 @@ func room(_ name: String, on floor: String, _ dependencies: [Target.Dependency])
 }
 
 let package = Package(
-    name: "varve-benchmarks",
+    name: "varve-kernels",
     platforms: [.macOS("26.0")],
     targets: [
         .target(name: "CPlatform", path: "Floors/Base/CPlatform"),
         room("Platform", on: "Base", ["CPlatform"]),
         room("Columnar", on: "Base", ["Platform"]),
         room("Encodings", on: "Storage", ["Columnar"]),
-        // Encodings and checksums beside the same in C.
         .target(name: "CKernels", path: "Sources/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
         .executableTarget(
             name: "Kernels", dependencies: ["CKernels", "Encodings", "Columnar", "Platform"], path: "Sources/Kernels",
