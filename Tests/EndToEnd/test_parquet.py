@@ -254,10 +254,18 @@ def test_duckdb_reads_our_files_value_for_value(our_files):
 
 
 def test_polars_reads_our_files_value_for_value(our_files):
-    for path, content in usual(our_files).items():
-        table = polars.read_parquet(path).to_arrow()
+    refused = 0
+    files = usual(our_files)
+    for path, content in files.items():
+        try:
+            table = polars.read_parquet(path).to_arrow()
+        except polars.exceptions.ComputeError as error:
+            assert "FixedLenByteArray" in str(error) and "Not yet supported" in str(error), path
+            refused += 1  # DELTA_BYTE_ARRAY of a fixed length
+            continue
         assert table.num_rows == content["rows"], path
         compare(path, parquet_text.of(table), expected_leaves(content))
+    assert refused * 5 < len(files)
 
 
 def test_the_statistics_of_our_files_are_true(our_files):
