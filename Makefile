@@ -44,22 +44,22 @@ soak: build test-packages .venv/ready ## all that breaks things, other seeds eve
 
 lint: ## formatting, as CI checks it
 	swift format lint --strict -r Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Fuzz/Bodies Fuzz/Tests \
-		Benchmarks/Package.swift Benchmarks/Sources Package.swift
+		Benchmarks/Kernels/Package.swift Benchmarks/Kernels/Sources Package.swift
 
 bench: build bench-packages .venv/ready ## compare with the peers on this machine; needs ../shared/bench
 	Tools/bench.sh
 
 bench-kernels: ## encodings and checksums beside the same in C
-	cd Benchmarks && swift run -c release Kernels
+	swift run --package-path Benchmarks/Kernels -c release Kernels
 
 bench-log: libraries ## the log beside the bare system calls, replay of known series
-	cd Benchmarks && swift run -c release Log
+	swift run --package-path Benchmarks -c release varve-bench wal
 
 fuzz: libraries ## feed every parser mutated input, FUZZ_SECONDS each (60)
 	Tools/fuzz.sh $(FUZZ_SECONDS)
 
 clean: ## remove what was built
-	rm -rf .build Fuzz/.build Benchmarks/.build bin .venv
+	rm -rf .build Fuzz/.build Benchmarks/Kernels/.build bin .venv
 
 libraries:
 	@missing=; for p in $(LIBRARIES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \

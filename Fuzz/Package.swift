@@ -25,7 +25,7 @@ func debian(_ name: String) -> Target { .systemLibrary(name: name, path: "Floors
 /// `FuzzNAME`: `Sources/FuzzNAME` feeds the parser.
 func fuzzer(_ name: String, _ dependencies: [Target.Dependency] = ["Bodies"]) -> Target {
     .executableTarget(
-        name: "Fuzz\(name)", dependencies: dependencies + ["CFuzzer"], path: "Sources/Fuzz\(name)",
+        name: "Fuzz\(name)", dependencies: dependencies + ["FuzzDriver"], path: "Sources/Fuzz\(name)",
         swiftSettings: counted,
         linkerSettings: [
             .unsafeFlags(["-sanitize=address"]), .linkedLibrary("clang_rt.fuzzer_no_main-x86_64"),
@@ -56,7 +56,7 @@ let package = Package(
                 "Parquet", "Encodings", "Compression", "WAL", "ManifestLog", "ObjectStorage", "Ingest", "MetricModel",
                 "Columnar", "Platform",
             ], path: "Bodies", swiftSettings: counted),
-        .target(name: "CFuzzer", path: "Sources/CFuzzer"),
+        .target(name: "FuzzDriver", swiftSettings: counted),
         fuzzer("Footer"), fuzzer("Pages"), fuzzer("Parquet"), fuzzer("Encodings"), fuzzer("Compression"),
         fuzzer("RemoteWrite"), fuzzer("Log"), fuzzer("Manifest"),
     ],

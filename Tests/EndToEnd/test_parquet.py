@@ -178,7 +178,8 @@ def write_with_duckdb(path, rng):
     connection.execute("set timezone = 'UTC'")
     connection.register("t", table)
     connection.execute(f"copy t to '{path}' (format parquet, {', '.join(options)})")
-    return pq.read_table(path)
+    # Some of its files pyarrow does not read.
+    return connection.sql(f"select * from read_parquet('{path}')").to_arrow_table()
 
 
 def write_with_polars(path, rng):
@@ -247,16 +248,24 @@ def test_duckdb_reads_our_files_value_for_value(our_files):
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
     for path, content in usual(our_files).items():
-        table = connection.execute(f"select * from read_parquet('{path}')").to_arrow_table()
+        table = connection.sql(f"select * from read_parquet('{path}')").to_arrow_table()
         assert table.num_rows == content["rows"], path
         compare(path, parquet_text.of(table), expected_leaves(content))
 
 
 def test_polars_reads_our_files_value_for_value(our_files):
-    for path, content in usual(our_files).items():
-        table = polars.read_parquet(path).to_arrow()
+    refused = 0
+    files = usual(our_files)
+    for path, content in files.items():
+        try:
+            table = polars.read_parquet(path).to_arrow()
+        except polars.exceptions.ComputeError as error:
+            assert "FixedLenByteArray" in str(error) and "Not yet supported" in str(error), path
+            refused += 1  # DELTA_BYTE_ARRAY of a fixed length
+            continue
         assert table.num_rows == content["rows"], path
         compare(path, parquet_text.of(table), expected_leaves(content))
+    assert refused * 5 < len(files)
 
 
 def test_the_statistics_of_our_files_are_true(our_files):

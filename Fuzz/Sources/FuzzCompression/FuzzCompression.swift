@@ -1,12 +1,9 @@
 import Bodies
-import CFuzzer
+import FuzzDriver
 
-@main
-struct FuzzCompression {
+@main struct FuzzCompression {
     static func main() {
-        var count = CommandLine.argc
-        var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
-        _ = LLVMFuzzerRunDriver(&count, &arguments) { start, count in
+        runFuzzer { start, count in
             FuzzBody.compression([UInt8](UnsafeBufferPointer(start: start, count: count)))
             return 0
         }

@@ -1,12 +1,9 @@
 import Bodies
-import CFuzzer
+import FuzzDriver
 
-@main
-struct FuzzLog {
+@main struct FuzzLog {
     static func main() {
-        var count = CommandLine.argc
-        var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
-        _ = LLVMFuzzerRunDriver(&count, &arguments) { start, count in
+        runFuzzer { start, count in
             FuzzBody.log([UInt8](UnsafeBufferPointer(start: start, count: count)))
             return 0
         }

@@ -1,12 +1,9 @@
 import Bodies
-import CFuzzer
+import FuzzDriver
 
-@main
-struct FuzzManifest {
+@main struct FuzzManifest {
     static func main() {
-        var count = CommandLine.argc
-        var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
-        _ = LLVMFuzzerRunDriver(&count, &arguments) { start, count in
+        runFuzzer { start, count in
             FuzzBody.manifest([UInt8](UnsafeBufferPointer(start: start, count: count)))
             return 0
         }

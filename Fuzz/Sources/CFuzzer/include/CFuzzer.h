@@ -1,9 +1,0 @@
-#ifndef CFUZZER_H
-#define CFUZZER_H
-#include <stddef.h>
-#include <stdint.h>
-
-/// libFuzzer's own entry: takes arguments as its `main` does, and calls back with one input after the other.
-int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*callback)(const uint8_t *data, size_t size));
-
-#endif
