@@ -106,8 +106,8 @@ class Varve(PrometheusAPI):
 
     def launch(self):
         """Starts the process and does not wait for it."""
-        argv = [
-            *self.before, VARVE, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--enable-admin-api"]
+        argv = [*self.before, VARVE, "serve", "--data", self.data]
+        argv += ["--listen", f"127.0.0.1:{self.port}", "--enable-admin-api"]
         self.process = Process(argv + self.flags, self.log_path, {**os.environ, **self.env})
         return self
 
