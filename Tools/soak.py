@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Runs every harness that breaks something, with other seeds every round, for as long as it is told: `make soak MINUTES=120`.
+"""Runs every harness that breaks something, other seeds every round, for as long as it is told: `make soak MINUTES=120`.
 
-A round: kills, power cuts, failing system calls, full disks, what surrounds the server, hostile clients, simulated crashes.
-What failed is kept below soak-failures/, with the one command that runs it again; at the end comes a table of counts. Exit 1
-when anything was lost, changed, invented, or failed otherwise.
+A round: kills, power cuts, failing system calls, full disks, what surrounds the server, hostile clients, simulated
+crashes. What failed is kept below soak-failures/, with the one command that runs it again; at the end comes a table of
+counts. Exit 1 when anything was lost, changed, invented, or failed otherwise.
 
     MINUTES      how long (default 60); the round under way is finished
     FIRST_SEED   of the first round (default: drawn)
@@ -60,7 +60,8 @@ def one(name, file, variables, seed, counted):
     began = time.monotonic()
     with tempfile.NamedTemporaryFile(suffix=".json") as counts:
         environment = {**os.environ, **{k: str(v) for k, v in variables.items()}, "E2E_COUNTS": counts.name}
-        result = subprocess.run(argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        result = subprocess.run(
+            argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         text = counts.read()
     for what, number in json.loads(text or b"{}").items():
         counted[what] += number
@@ -88,7 +89,8 @@ def one(name, file, variables, seed, counted):
 
 def table(counted, rounds, minutes):
     print(f"\n{rounds} rounds in {minutes:.0f} min, seeds {FIRST_SEED} … {FIRST_SEED + max(rounds - 1, 0)}")
-    rows = ["kills", "power cuts", "system call faults", "full disks", "simulated seeds", "planted bugs caught", "samples checked"]
+    rows = ["kills", "power cuts", "system call faults", "full disks", "simulated seeds", "planted bugs caught"]
+    rows.append("samples checked")
     rows += sorted(set(counted) - set(rows) - {"lost", "changed", "invented", "torn", "hole", "failures"})
     for what in [*rows, "lost", "changed", "invented", "torn", "hole", "failures"]:
         print(f"  {what:<24}{counted[what]:>16,}")

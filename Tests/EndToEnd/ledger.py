@@ -1,7 +1,7 @@
 """What was sent and what was acknowledged: every harness that breaks something compares the server with this.
 
-Several writers (`writers.py` says what must hold of each) and one who disturbs, against one server. Counts and sums are asked
-by PromQL and, over the live files, by DuckDB.
+Several writers (`writers.py` says what must hold of each) and one who disturbs, against one server. Counts and sums are
+asked by PromQL and, over the live files, by DuckDB.
 """
 import collections
 import json
@@ -20,8 +20,8 @@ from writers import (ABSENT, ACKNOWLEDGED, DAY, NETWORK, START, UNKNOWN, Expired
 class Disturber(threading.Thread):
     """Flushes, compacts and queries at random, so that faults fall into all of it.
 
-    A query is answered rightly or with an error, never in part (note 17 of the matrix): of what was settled the count is
-    known.
+    A query is answered rightly or with an error, never in part (note 17 of the matrix): of what was settled the count
+    is known.
     """
 
     def __init__(self, varve, writers, seed=0, pause=(0.02, 0.25), choices=("flush", "flush", "compact", "query")):

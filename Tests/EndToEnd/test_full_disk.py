@@ -1,5 +1,5 @@
-"""A disk of 64 MiB filled to the brim under load: writes are told to come back, queries go on, it opens and reads while full,
-and takes writes again within 10 s once there is room, without a restart (A8, R9)."""
+"""A disk of 64 MiB filled to the brim under load: writes are told to come back, queries go on, it opens and reads while
+full, and takes writes again within 10 s once there is room, without a restart (A8, R9)."""
 import os
 import time
 
