@@ -51,6 +51,10 @@ class Process:
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
             return f.read()
 
+    def last_words(self):
+        said = self.output().strip()
+        return f"ended with {self.process.poll()}: {said.splitlines()[-1] if said else ''}\n{said[-1500:]}"
+
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
@@ -106,14 +110,14 @@ class Varve(PrometheusAPI):
 
     def launch(self):
         """Starts the process and does not wait for it."""
-        argv = [
-            *self.before, VARVE, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--enable-admin-api"]
+        argv = [*self.before, VARVE, "serve", "--data", self.data]
+        argv += ["--listen", f"127.0.0.1:{self.port}", "--enable-admin-api"]
         self.process = Process(argv + self.flags, self.log_path, {**os.environ, **self.env})
         return self
 
     def wait(self, seconds=60):
         wait_for("varve is ready", lambda: not self.process.alive() or self.is_ready(), seconds)
-        assert self.process.alive(), self.process.output()[-2000:]
+        assert self.process.alive(), self.process.last_words()
         return self
 
     def start(self):

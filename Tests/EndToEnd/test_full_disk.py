@@ -1,5 +1,5 @@
-"""A disk of 64 MiB filled to the brim under load: writes are told to come back, queries go on, it opens and reads while full,
-and takes writes again within 10 s once there is room, without a restart (A8, R9)."""
+"""A disk of 64 MiB filled to the brim under load: writes are told to come back, queries go on, it opens and reads while
+full, and takes writes again within 10 s once there is room, without a restart (A8, R9)."""
 import os
 import time
 
@@ -12,6 +12,8 @@ from volumes import Volume, need
 
 SEED = int(os.environ.get("E2E_SEED", "1"))
 HEALING_SECONDS = 10
+# Until the log heals in place.
+HEALS = False
 
 
 def refused(ledger):
@@ -33,11 +35,21 @@ def healed(varve, ledger, seconds=HEALING_SECONDS):
     return time.monotonic() - began
 
 
-# Until the log heals in place and a full disk does not keep a server from claiming.
-@pytest.mark.xfail(reason="the log stays stopped after ENOSPC", strict=False)
+@pytest.mark.xfail(not HEALS, reason="the log stays stopped after ENOSPC")
 @pytest.mark.parametrize("age", ["1s", "10m"])
 @pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
 def test_a_full_disk_refuses_writes_and_heals(tmp_path, kind, age):
+    fill(tmp_path, kind, age, restart=False)
+
+
+# To claim is to write: some blocks must be kept for that alone.
+@pytest.mark.xfail(reason="without one free block nothing can be claimed", strict=False)
+@pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
+def test_a_server_opens_on_a_full_disk_and_reads(tmp_path, kind):
+    fill(tmp_path, kind, "10m", restart=True)
+
+
+def fill(tmp_path, kind, age, restart):
     need(kind)
     with keep_when_failing(tmp_path, replay("test_full_disk.py", f"{kind}-{age}", E2E_SEED=SEED)):
         with Volume(tmp_path, kind, size=64) as volume:
@@ -45,14 +57,14 @@ def test_a_full_disk_refuses_writes_and_heals(tmp_path, kind, age):
                 os.path.join(volume.path, "data"), str(tmp_path / "varve.log"), "--flush-age", age).start()
             ledger = Ledger(varve, SEED, bulk=0.1, writers=2)
             try:
-                fill_open_and_heal(volume, varve, ledger)
+                fill_open_and_heal(volume, varve, ledger, restart)
             finally:
                 ledger.halt()
                 if varve.process.alive():
                     varve.kill()
 
 
-def fill_open_and_heal(volume, varve, ledger):
+def fill_open_and_heal(volume, varve, ledger, restart):
     ledger.start()
     wait_for("some writes", lambda: ledger.acknowledged > 5_000, 20)
     filled = []
@@ -72,11 +84,11 @@ def fill_open_and_heal(volume, varve, ledger):
     ledger.resume()
     wait_for("queries go on", lambda: ledger.disturber.done["query"] > 2, 10)
     ledger.pause()
-    volume.fill("filler-last")
-    # A full disk keeps nobody from opening and reading.
-    varve.kill()
-    varve.start()
-    assert ledger.problems() == [], "opened on a full disk"
+    if restart:
+        volume.fill("filler-last")
+        varve.kill()
+        varve.start()
+        assert ledger.problems() == [], "opened on a full disk"
     ledger.resume()
     time.sleep(0.5)
     assert ledger.bad_answers() == []

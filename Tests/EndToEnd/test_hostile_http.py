@@ -1,17 +1,16 @@
-"""Clients that mean harm or know no better (section 5 of the matrix): answered or cut off, and the others are served meanwhile."""
+"""Clients that mean harm or know no better (section 5 of the matrix): answered or cut off; others are served meanwhile."""
 import gzip
 import os
 import socket
 import threading
 import time
 
+import numpy as np
 import pytest
-from bodies import HEADERS, field, float_samples, series, snappy_literal
+from bodies import HEADERS, field, float_samples, series, snappy_literal, varint
 from ledger import START, Ledger
 from servers import Varve, wait_for
 from test_surroundings import peak_memory
-
-import numpy as np
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +74,8 @@ def test_what_is_ambiguous_or_broken_is_refused_and_stores_nothing(varve, name, 
     assert varve.query("smuggled", START / 1000)["result"] == []
 
 
-@pytest.mark.parametrize("path", ["/api/v1/labels%00", "/%2e%2e/%2e%2e/etc/passwd", "/api/v1/query%0d%0aX:y",
-                                  "/api/v1/query?query=up&time=1e400", "/api/v1/query?query=up&time=NaN", "/api/v1/query?query=%ff%fe"])
+@pytest.mark.parametrize("path", [
+    "/api/v1/labels%00", "/%2e%2e/%2e%2e/etc/passwd", "/api/v1/query%0d%0aX:y", "/api/v1/query?query=up&time=1e400", "/api/v1/query?query=up&time=NaN", "/api/v1/query?query=%ff%fe"])
 def test_odd_paths_and_times_are_client_errors(varve, path):
     answer = talk(varve, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     assert answer.split(b" ")[1] in (b"400", b"404"), answer[:300]
@@ -91,7 +90,6 @@ def test_a_compressed_question_is_not_inflated(varve):
         "Content-Type": "application/x-www-form-urlencoded", "Content-Encoding": "gzip"})
     assert 400 <= status < 500
     # A snappy block that says it is 1 GiB: refused by its length.
-    from bodies import varint
     status, answer, _ = varve.request("/api/v1/write", data=varint(1 << 30) + bytes(100_000), headers=HEADERS)
     assert status == 400, answer
     assert peak_memory(varve.process.process.pid) < before + 64
@@ -117,7 +115,7 @@ def closed_after(varve, talkative, seconds):
 
 
 def test_slow_clients_are_left_and_others_served(varve):
-    """Headers a byte at a time, a body a byte at a time, an answer that is never read: all at once, and a ledger beside."""
+    """Headers and a body a byte at a time, answers that are never read: all at once, and a ledger beside."""
     found = {}
 
     def slow_headers(s, first):
@@ -137,8 +135,8 @@ def test_slow_clients_are_left_and_others_served(varve):
         s = socket.socket()
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         s.connect(("127.0.0.1", varve.port))
-        s.sendall(f"GET /api/v1/query_range?query=wide&start={START // 1000}&end={START // 1000 + 5000}&step=1 HTTP/1.1\r\n"
-                  "Host: x\r\n\r\n".encode())
+        question = f"query=wide&start={START // 1000}&end={START // 1000 + 5000}&step=1"
+        s.sendall(f"GET /api/v1/query_range?{question} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         readers.append(s)
     threads = [threading.Thread(target=measure, args=(name, how, 40), daemon=True) for name, how in (
         ("slow headers", slow_headers), ("slow body", slow_body), ("silence", silent))]
@@ -153,8 +151,8 @@ def test_slow_clients_are_left_and_others_served(varve):
     assert ledger.problems() == [] and ledger.bad_answers() == []
     slowest = max(w.slowest for w in ledger.writers)
     peak = peak_memory(varve.process.process.pid)
-    print(f"\nleft after: {', '.join(f'{name} {seconds:.0f} s' for name, seconds in found.items())}; slowest write beside "
-          f"them {slowest:.2f} s; {peak:.0f} MiB resident at most, 20 clients that do not read 5 MB each among it")
+    print(f"\nleft after: {', '.join(f'{name} {seconds:.0f} s' for name, seconds in found.items())}; slowest write "
+          f"beside them {slowest:.2f} s; {peak:.0f} MiB resident at most, 20 clients that do not read among it")
     assert found["slow headers"] < 35 and found["slow body"] < 35 and found["silence"] < 35, found
     assert peak < 600
     # A client that never reads is left, too: its connection is reset or ended.

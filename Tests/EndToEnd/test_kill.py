@@ -1,7 +1,7 @@
 """Kills the server at random moments: what it acknowledged is there afterwards, and nothing else.
 
-Kills fall into load, flushes, compactions and queries, into starts and replays, and into closing. The server's options are
-drawn anew at every start: no combination may change an answer.
+Kills fall into load, flushes, compactions and queries, into starts and replays, and into closing. The server's options
+are drawn anew at every start: no combination may change an answer.
 
     E2E_KILLS    kills in all (default 100)
     E2E_SEED     which random moments and options (default 1)

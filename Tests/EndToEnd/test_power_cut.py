@@ -125,7 +125,7 @@ def test_a_power_cut_loses_nothing_that_was_promised(tmp_path, kind, durability,
 @pytest.mark.parametrize("kind", ["ext4", "xfs"])
 @pytest.mark.parametrize("call,path", [("fdatasync", "/wal/"), ("fdatasync", "/objects/")])
 def test_the_harness_catches_a_missing_sync(tmp_path, kind, call, path):
-    """A planted bug: syncs below `path` do nothing and say that they did. If no cut shows that, no cut shows anything."""
+    """A planted bug: syncs below `path` do nothing and say that they did. If no cut shows that, none shows anything."""
     need(kind)
     world = World(tmp_path, kind, "always", 3)
     with shim.Shim(tmp_path) as lies, world.volume:

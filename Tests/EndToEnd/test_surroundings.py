@@ -1,4 +1,4 @@
-"""What surrounds the server goes wrong: descriptors, a read-only disk, a slow one, the clock, memory, signals, a second process."""
+"""What surrounds the server goes wrong: descriptors, a read-only disk, a slow one, clock, memory, signals, a second process."""
 import contextlib
 import os
 import random
@@ -95,7 +95,8 @@ def test_a_read_only_disk_is_refused_at_the_start_and_can_be_read(kept):
         volume.mount("ro")
         began = time.monotonic()
         result = subprocess.run(
-            [VARVE, "serve", "--data", varve.data, "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=30)
+            [VARVE, "serve", "--data", varve.data, "--listen", "127.0.0.1:0"], capture_output=True, text=True,
+            timeout=30)
         assert result.returncode == 1 and time.monotonic() - began < 5
         assert varve.data in result.stderr and "ead-only" in result.stderr
         assert verify(varve.data) == []
@@ -143,7 +144,8 @@ def test_a_second_process_is_refused_within_a_second(kept):
     for _ in range(5):
         began = time.monotonic()
         result = subprocess.run(
-            [VARVE, "serve", "--data", varve.data, "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=30)
+            [VARVE, "serve", "--data", varve.data, "--listen", "127.0.0.1:0"], capture_output=True, text=True,
+            timeout=30)
         assert result.returncode == 1 and time.monotonic() - began < 1
         assert str(varve.process.process.pid) in result.stderr and varve.data in result.stderr
     finish(varve, ledger)
@@ -154,8 +156,8 @@ def test_no_clock_loses_anything(kept):
     """Ids, versions and fencing use no clock (A11): it jumps while the server runs and between its lives."""
     chance = random.Random(SEED)
     with shim.Shim(kept) as clock:
-        varve = Varve(
-            str(kept / "data"), str(kept / "varve.log"), "--flush-age", "1s", "--flush-size", "1MiB", env=clock.env).start()
+        flags = ["--flush-age", "1s", "--flush-size", "1MiB"]
+        varve = Varve(str(kept / "data"), str(kept / "varve.log"), *flags, env=clock.env).start()
         # 2010: in the past for all of these clocks, so that samples are never ahead of them.
         ledger = Ledger(varve, SEED, start=1_262_304_000_000).start()
         for jump in [10 * YEAR, -10 * YEAR, 1, -1, 3_600, -86_400, 10 * YEAR, 0]:

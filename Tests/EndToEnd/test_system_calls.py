@@ -1,8 +1,8 @@
 """Every system call of the write path fails, comes short or lies about its failure, at its n-th occurrence, under load.
 
-For each fault: senders get 503 with Retry-After and the reason, queries are answered whole or with an error, the process
-lives; when the fault is over, writes and flushes succeed within 10 s without a restart (A8); nothing acknowledged is lost,
-now or after a kill (A1 to A3).
+For each fault: senders get 503 with Retry-After and the reason, queries are answered whole or with an error, the
+process lives; when the fault is over, writes and flushes succeed within 10 s without a restart (A8); nothing acknowledged
+is lost, now or after a kill (A1 to A3).
 
     E2E_FAULTS   faults in all (default 240)
     E2E_SEED     which occurrences (default 1)
@@ -161,7 +161,8 @@ class Lane(threading.Thread):
             line = said.strip().splitlines()[-1]
             # Damage (3) is another thing than a disk that does not answer: nobody must salvage for that.
             if self.varve.process.process.returncode != 1 or self.folder not in line and "objects" not in line:
-                self.problems.append(f"{self.name(case)} at the start: exit {self.varve.process.process.returncode}: {line}")
+                code = self.varve.process.process.returncode
+                self.problems.append(f"{self.name(case)} at the start: exit {code}: {line}")
         elif self.chance.random() < 0.5:
             self.shim.clear()
             self.ledger.resume()
@@ -255,7 +256,8 @@ def test_faults_of_every_system_call_are_survived(tmp_path):
         for lane in lanes:
             for w in lane.ledger.writers:
                 for text, number in w.refusals.items():
-                    refusals.setdefault(re.sub(r"[0-9]+", "N", text.replace(lane.folder, "…"))[:160], [0, text])[0] += number
+                    kind = re.sub(r"[0-9a-f]*[0-9][0-9a-f]*", "N", text.replace(lane.folder, "…"))[:160]
+                    refusals.setdefault(kind, [0, text])[0] += number
         stuck = [name for lane in lanes for name in lane.stuck]
         hits = sum((lane.hits for lane in lanes), collections.Counter())
         hit, missed = hits.total(), sum(lane.missed for lane in lanes)
@@ -283,7 +285,7 @@ HARMLESS = {"close", "fstat", "fcntl", "getdents64", "lseek", "execve", "readlin
 
 
 def test_no_system_call_on_the_data_directory_escapes(tmp_path):
-    """strace lists what a whole life of a server does to its directory: every call of it is one that the shim knows."""
+    """strace lists what a server does to its directory in its lives: every call of it is one that the shim knows."""
     if shutil.which("strace") is None:
         pytest.skip("strace")
     trace = tmp_path / "trace"
@@ -303,11 +305,13 @@ def test_no_system_call_on_the_data_directory_escapes(tmp_path):
         ledger.resume() if life else ledger.start()
         # Past the middle of the first log segment the next one is made.
         wait_for("a log segment made ahead", lambda: os.path.exists(f"{data}/wal/main/{2:016}.log") or life, 60)
-        wait_for("all kinds of work", lambda: all(ledger.disturber.done[w] > life for w in ("flush", "compact", "query")), 60)
+        wait_for("all kinds of work", lambda: all(
+            ledger.disturber.done[what] > life for what in ("flush", "compact", "query")), 60)
         ledger.pause()
         assert ledger.problems() == []
         # The child of strace is the server; the first life ends with a kill, so that the second has a log to replay.
-        with open(f"/proc/{varve.process.process.pid}/task/{varve.process.process.pid}/children", encoding="utf-8") as f:
+        tracer = varve.process.process.pid
+        with open(f"/proc/{tracer}/task/{tracer}/children", encoding="utf-8") as f:
             server = int(f.read().split()[0])
         os.kill(server, signal.SIGTERM if life else signal.SIGKILL)
         varve.process.process.wait(60)

@@ -1,7 +1,7 @@
 """File systems of our own: in a loop device or in memory, to be cut off, filled up, made read-only.
 
-A power cut is `ioctl(FS_IOC_SHUTDOWN, no log flush)`: from then on nothing reaches the device, and what the journal had not
-committed is gone at the next mount, as if the cable had been pulled.
+A power cut is `ioctl(FS_IOC_SHUTDOWN, no log flush)`: from then on nothing reaches the device, and what the journal had
+not committed is gone at the next mount, as if the cable had been pulled.
 """
 import contextlib
 import ctypes
@@ -28,7 +28,7 @@ def run(*argv):
 
 
 def isolate():
-    """Mounts of this process are its own and end with it. Call before there are threads; harmless where it is refused."""
+    """Mounts of this process are its own and end with it. Call before there are threads; harmless where refused."""
     if os.uname().sysname == "Linux" and os.geteuid() == 0 and LIBC.unshare(0x20000) == 0:
         with contextlib.suppress(OSError):
             subprocess.run(["mount", "--make-rprivate", "/"], capture_output=True)
