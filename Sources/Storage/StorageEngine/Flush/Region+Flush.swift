@@ -36,6 +36,9 @@ extension Region {
         guard !frozen.isEmpty else { return }
         try await log.waitUntilDurable(cut)
         writer.publish(upTo: cut)
+        #if PLANTED_BUGS
+            if PlantedBug.current == .releasesLogBeforeDelta { try? await log.release(upTo: cut) }
+        #endif
         try await withTaskExecutorPreference(environment.heavyExecutor) {
             try await writeObjects(of: frozen, cut: cut)
         }
@@ -108,6 +111,9 @@ extension Region {
         } catch {
             // The next flush writes the rows again, under other names.
             discard(change.added)
+            #if PLANTED_BUGS
+                if PlantedBug.current == .failedFlushDropsMemPart { writer.discard(frozen) }
+            #endif
             throw error
         }
     }

@@ -73,7 +73,7 @@ extension Region {
             try await environment.blocking.run { try intended.write(path, in: environment.fileSystem) }
         }
         let manifest = try await ManifestWriter.claim(
-            store: manifestStore, claimantID: claimantID, options: ManifestOptions(), environment: environment)
+            store: manifestStore, claimantID: claimantID, options: options.manifest, environment: environment)
         if let directory = options.logDirectory {
             let path = directory + ".claimant"
             try await environment.blocking.run {
@@ -84,8 +84,13 @@ extension Region {
         let objects = ObjectCache(store: store, limit: options.cacheSize)
         let garbage = GarbageCollector(store: store, objects: objects, environment: environment)
         let introducer = Introducer(PartList(tables: tables))
+        #if PLANTED_BUGS
+            let last = PlantedBug.current == .sequenceRestarts ? .zero : manifest.manifest.cut
+        #else
+            let last = manifest.manifest.cut
+        #endif
         let writer = RegionWriter(
-            last: manifest.manifest.cut, introducer: introducer, log: log,
+            last: last, introducer: introducer, log: log,
             budget: MemoryBudget(limit: options.memoryLimit), environment: environment)
         let byNumber = Dictionary(tables.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
         let region = Region(
@@ -155,6 +160,9 @@ extension Region {
                 try await contributor?.didReplay(rows)
             }
         }
+        #if PLANTED_BUGS
+            if PlantedBug.current == .sequenceRestarts { return }
+        #endif
         // A log knows the numbers of records that it no longer holds: a manifest made anew does not.
         writer.begin(after: max(SequenceNumber.first(of: manifest.claim), log.lastSequence ?? .zero))
     }
