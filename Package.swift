@@ -123,7 +123,7 @@ let package = Package(
             name: "CrashRun", dependencies: ["CrashHarness", "Simulation"], path: "Tests/CrashRun",
             swiftSettings: strict),
         // Tests, by floor. Each may use everything below and the simulated world.
-        tests("Compression", base), tests("Encodings", storage), tests("Parquet", storage),
+        tests("Compression", base), tests("Columnar", base), tests("Encodings", storage), tests("Parquet", storage),
         tests("ObjectStorage", storage), tests("WAL", storage), tests("ManifestLog", storage, excluding: ["Golden"]),
         tests("StorageEngine", storage), tests("Simulation", storage), tests("Crash", metrics + ["CrashHarness"]),
         tests("MetricModel", metrics),
