@@ -77,7 +77,6 @@ public struct SeededLives {
             for _ in 0..<Int.random(in: 1...3, using: &random) { RandomFault.ofStore(world.store, &random) }
         default: break
         }
-        // From the second life on: the first has made everything.
         if report.lives == 1, let lie { disk.lie(lie) }
         let life = Life(
             world: world, ledger: ledger, grid: grid, mayFail: mayFail, closes: ending == .closed)

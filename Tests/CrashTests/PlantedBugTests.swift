@@ -24,7 +24,7 @@
             var testDescription: String { name }
         }
 
-        /// The twenty of the fault matrix, section 7, in its order; where one stands for two, both; and one more.
+        /// The twenty of the fault matrix, section 7, in its order; where one stands for two, both; and two that were found here.
         static let all = [
             Planted(name: "no fdatasync", spot: .disk(.forgetsBytes)),
             Planted(name: "acknowledged before fdatasync", spot: .code(.acknowledgesBeforeSync)),
@@ -48,6 +48,7 @@
             Planted(name: "sequences collapsed over another part's range", spot: .code(.mergesAcrossANeighbour)),
             Planted(name: "failed flush drops the mem part", spot: .code(.failedFlushDropsMemPart)),
             Planted(name: "inputs deleted under readers", spot: .code(.deletesInputsUnderReaders)),
+            Planted(name: "another's cut taken for one's own", spot: .code(.takesAnothersCut), isOfOne: false),
         ]
 
         private static func run(_ planted: Planted, seed: UInt64) -> SeedReport {
@@ -78,7 +79,7 @@
                     return bug
                 })
             #expect(made == Set(PlantedBug.allCases))
-            #expect(Self.all.count == 22)
+            #expect(Self.all.count == 23)
         }
     }
 #endif

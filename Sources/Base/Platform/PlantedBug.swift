@@ -32,6 +32,8 @@
         case failedFlushDropsMemPart
         /// Inputs of a merge are deleted at once, whoever still reads them.
         case deletesInputsUnderReaders
+        /// An opener takes another claim's cut for one of its own log.
+        case takesAnothersCut
 
         /// The one that is made in this task and in those it starts.
         @TaskLocal public static var current: PlantedBug?

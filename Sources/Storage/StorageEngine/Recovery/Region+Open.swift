@@ -59,8 +59,8 @@ extension Region {
         if let directory = options.logDirectory {
             let path = directory + ".claimant"
             var claimant = try await environment.blocking.run { try Claimant.read(path, in: environment.fileSystem) }
-            let flushed = try await ManifestReader.load(store: manifestStore)?.cut ?? .zero
-            let hasUnflushed = log.lastSequence.map { $0 > flushed } ?? false
+            let cut = try await ManifestReader.load(store: manifestStore)?.cut ?? .zero
+            let hasUnflushed = claimant.mayHoldUnflushed(log.lastSequence, cut: cut, after: head?.claimant)
             guard claimant.mayClaim(after: head?.claimant, hasUnflushedRecords: hasUnflushed) else {
                 throw StorageError(
                     .fenced,
@@ -77,7 +77,8 @@ extension Region {
         if let directory = options.logDirectory {
             let path = directory + ".claimant"
             try await environment.blocking.run {
-                try Claimant(known: [claimantID]).write(path, in: environment.fileSystem)
+                let flushed = try Claimant.read(path, in: environment.fileSystem).flushed
+                try Claimant(known: [claimantID], flushed: flushed).write(path, in: environment.fileSystem)
             }
         }
 
@@ -231,12 +232,25 @@ extension Region {
             for task in tasks { task.cancel() }
             for task in tasks { await task.value }
             var outcome = Result<Void, StorageError>.success(())
-            do throws(StorageError) { try await flush() } catch { outcome = .failure(error) }
+            do throws(StorageError) {
+                try await flush()
+                await noteFlushed()
+            } catch { outcome = .failure(error) }
             do throws(StorageError) { try await shut() } catch {
                 if case .success = outcome { outcome = .failure(error) }
             }
             closing.withLock { $0 = outcome }
             try outcome.get()
+        }
+    }
+
+    /// Whoever claims the region next may flush, too: then only this says that the log holds nothing of its own any more.
+    private func noteFlushed() async {
+        guard let directory = options.logDirectory, manifest.stopped == nil else { return }
+        let noted = Claimant(known: [manifest.claimant], flushed: manifest.manifest.cut)
+        // Without it the next opening after another's claim is refused for caution, no more.
+        _ = try? await environment.blocking.run { [environment] in
+            try noted.write(directory + ".claimant", in: environment.fileSystem)
         }
     }
 
