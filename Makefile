@@ -13,7 +13,8 @@ BENCH_PACKAGES := prometheus victoria-metrics gcc
 BUILD_FLAGS ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test unit-test end-to-end soak lint bench bench-kernels bench-log fuzz clean libraries test-packages bench-packages
+.PHONY: help run build test unit-test crash-test end-to-end soak lint bench bench-kernels bench-log fuzz clean libraries \
+	test-packages bench-packages
 
 help: ## this list
 	@echo "Varve: a time-series database for metrics"
@@ -29,11 +30,15 @@ build: libraries ## the release binary: bin/varve
 	@strip bin/varve
 	@echo "built bin/varve"
 
-test: unit-test end-to-end ## every test: units, then a real Prometheus writing into the real binary
+test: unit-test crash-test end-to-end ## every test: units, crashes from seeds, then a real Prometheus and the real binary
 
 unit-test: libraries ## the Swift tests alone
 	swift build --build-tests $(BUILD_FLAGS)
-	swift test --skip-build $(BUILD_FLAGS)
+	SWIFT_DETERMINISTIC_HASHING=1 swift test --skip-build $(BUILD_FLAGS)
+
+crash-test: build ## crashes of a simulated machine at every operation and from seeds, optimised; see CONTRIBUTING.md
+	swift build -c release --static-swift-stdlib --product CrashRun $(BUILD_FLAGS)
+	"$$(swift build -c release --static-swift-stdlib --show-bin-path $(BUILD_FLAGS))/CrashRun"
 
 end-to-end: build test-packages .venv/ready ## a real Prometheus writes, kills and power cuts happen, disks fail
 	.venv/bin/python -m pytest -q -s Tests/EndToEnd

@@ -3,7 +3,9 @@
 // `VarveServer` depends on a networked package, so that `import Varve` builds in seconds.
 import PackageDescription
 
+// `PLANTED_BUGS`: mistakes that crash tests make on purpose, to see that they are noticed. In debug builds alone.
 let strict: [SwiftSetting] = [
+    .define("PLANTED_BUGS", .when(configuration: .debug)),
     .treatAllWarnings(as: .error),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
@@ -121,11 +123,17 @@ let package = Package(
         .executableTarget(
             name: "ParquetTool", dependencies: ["Parquet", "Compression", "Columnar", "Platform"],
             path: "Tests/ParquetTool", swiftSettings: strict),
+        // Crash tests, as a library: `make crash-test` runs it optimised, `CrashTests` with planted bugs.
+        .target(
+            name: "CrashHarness", dependencies: metrics, path: "Tests/CrashHarness", swiftSettings: strict),
+        .executableTarget(
+            name: "CrashRun", dependencies: ["CrashHarness", "Simulation"], path: "Tests/CrashRun",
+            swiftSettings: strict),
         // Tests, by floor. Each may use everything below and the simulated world.
         tests("Compression", base + ["CSnappy"]), tests("Columnar", base), tests("Encodings", storage),
         tests("Parquet", storage),
         tests("ObjectStorage", storage), tests("WAL", storage), tests("ManifestLog", storage, excluding: ["Golden"]),
-        tests("StorageEngine", storage), tests("Simulation", storage), tests("Crash", metrics),
+        tests("StorageEngine", storage), tests("Simulation", storage), tests("Crash", metrics + ["CrashHarness"]),
         // What the fuzzers of `Fuzz` start from and once found.
         .testTarget(
             name: "FuzzCorpusTests", dependencies: metrics, path: "Fuzz",

@@ -10,29 +10,32 @@ import Synchronization
 public final class MemoryFileSystem: FileSystem {
     let disk: Mutex<SimulatedDisk>
     private let faults = Mutex(FaultPlan())
+    private let lies: Mutex<[DiskLie]>
     let time: any TimeSource
 
     /// - Parameter capacity: bytes that all files together may hold; more is "no space left".
     public init(time: any TimeSource = SimulatedTime(), capacity: UInt64 = .max) {
         disk = Mutex(SimulatedDisk(capacity: capacity))
+        lies = Mutex([])
         self.time = time
     }
 
-    private init(disk: SimulatedDisk, time: any TimeSource) {
+    private init(_ disk: SimulatedDisk, of other: MemoryFileSystem) {
         self.disk = Mutex(disk)
-        self.time = time
+        time = other.time
+        lies = Mutex(other.lies.withLock { $0 })
     }
 
     /// What a power cut at this moment would leave, as a file system of its own; this one goes on as if nothing was.
     public func crash(_ outcome: CrashOutcome, seed: UInt64) -> MemoryFileSystem {
-        MemoryFileSystem(disk: disk.withLock { $0.crashed(outcome, seed: seed) }, time: time)
+        MemoryFileSystem(disk.withLock { $0.crashed(outcome, seed: seed) }, of: self)
     }
 
     /// What a killed process leaves: everything that was written, whether synced or not.
-    public func killed() -> MemoryFileSystem { MemoryFileSystem(disk: disk.withLock { $0.unlocked() }, time: time) }
+    public func killed() -> MemoryFileSystem { MemoryFileSystem(disk.withLock { $0.unlocked() }, of: self) }
 
     /// This disk with everything unsynced still pending: what crashes of this moment are made from later.
-    public func copy() -> MemoryFileSystem { MemoryFileSystem(disk: disk.withLock { $0.unlocked() }, time: time) }
+    public func copy() -> MemoryFileSystem { MemoryFileSystem(disk.withLock { $0.unlocked() }, of: self) }
 
     // MARK: Faults
 
@@ -81,6 +84,11 @@ public final class MemoryFileSystem: FileSystem {
 
     /// Calls `observer` before each operation, with its number: the place to take a `copy` from.
     public func observe(_ observer: (@Sendable (Int) -> Void)?) { faults.withLock { $0.observer = observer } }
+
+    /// From now on the disk promises what it does not keep, and so do its crashed copies.
+    public func lie(_ lie: DiskLie) { lies.withLock { $0.append(lie) } }
+
+    func lies(_ isMeant: (DiskLie) -> Bool) -> Bool { lies.withLock { $0.contains(where: isMeant) } }
 
     /// Counts one operation and says how it fails, if it shall.
     func plannedFault(_ operation: FileOperation, _ words: String, _ path: String) -> PlannedFault? {
@@ -161,6 +169,7 @@ public final class MemoryFileSystem: FileSystem {
 
     public func syncDirectory(_ path: String) throws(FileSystemError) {
         try count(.syncDirectory, "sync directory", path)
+        if lies({ $0.forgetsNames(of: path) }) { return }
         try disk.withLock { disk throws(FileSystemError) in try disk.syncDirectory(path) }
     }
 
@@ -199,8 +208,10 @@ final class MemoryFileHandle: FileHandle {
     func write(_ bytes: [UInt8], at offset: UInt64) throws(FileSystemError) {
         let fault = owner.plannedFault(.write, "write", path)
         let now = owner.time.now()
+        let isCutShort = bytes.count > 1 && owner.operationCount % 16 == 0 && owner.lies { $0 == .writesShort }
         let written: [UInt8] =
             switch fault?.effect {
+            case nil where isCutShort: Array(bytes.prefix(bytes.count / 2))
             case nil, .whole: bytes
             case .half: Array(bytes.prefix(bytes.count / 2))
             case .some(.none): []
@@ -225,9 +236,14 @@ final class MemoryFileHandle: FileHandle {
 
     func sync() throws(FileSystemError) {
         let fault = owner.plannedFault(.sync, "sync", path)
+        if fault == nil, owner.lies({ $0 == .forgetsBytes }) { return }
         // Without power nothing is dropped either: the crash decides over what is pending.
         if fault.map({ $0.effect == .half }) ?? true { owner.disk.withLock { $0.sync(file, succeeds: fault == nil) } }
-        if let fault { throw fault.error }
+        if let fault {
+            // Nothing is pending any more: the second try succeeds.
+            if fault.effect == .half, owner.lies({ $0 == .syncsAgain }) { return }
+            throw fault.error
+        }
     }
 }
 

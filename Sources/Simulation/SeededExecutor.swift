@@ -13,6 +13,7 @@ public final class SeededExecutor: TaskExecutor {
         var steps = 0
         /// Folded over every choice: equal for equal runs.
         var trace: UInt64 = 0xcbf2_9ce4_8422_2325
+        var observer: (@Sendable () -> Void)?
     }
     private let state: Mutex<State>
     private let time: SimulatedTime
@@ -32,6 +33,9 @@ public final class SeededExecutor: TaskExecutor {
     /// Stands for all choices made so far.
     public var trace: UInt64 { state.withLock { $0.trace } }
 
+    /// Calls `observer` after each job: the place to look whether what must always hold holds.
+    public func observe(_ observer: (@Sendable () -> Void)?) { state.withLock { $0.observer = observer } }
+
     private func takeOne() -> UnownedJob? {
         state.withLock { state in
             guard !state.ready.isEmpty else { return nil }
@@ -44,8 +48,11 @@ public final class SeededExecutor: TaskExecutor {
 
     /// Runs `work` and everything it starts on the calling thread until it returns.
     ///
+    /// - Parameter limit: so many jobs at most: a world that turns in circles is found, too.
     /// - Throws: what `work` throws, or `Stuck` when nothing is ready and nobody sleeps.
-    public func run<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) throws -> Value {
+    public func run<Value: Sendable>(
+        limit: Int = .max, _ work: @escaping @Sendable () async throws -> Value
+    ) throws -> Value {
         let outcome = Outcome<Value>()
         Task(executorPreference: self) {
             let result: Result<Value, any Error>
@@ -56,12 +63,16 @@ public final class SeededExecutor: TaskExecutor {
             }
             outcome.value.withLock { $0 = result }
         }
+        var left = limit
         while true {
             if let result = outcome.value.withLock({ $0 }) { return try result.get() }
+            if left == 0 { throw Stuck(steps: steps, isBusy: true) }
+            left -= 1
             if let job = takeOne() {
                 job.runSynchronously(on: asUnownedTaskExecutor())
+                state.withLock { $0.observer }?()
             } else if !time.advanceToNextSleeper() {
-                throw Stuck(steps: steps)
+                throw Stuck(steps: steps, isBusy: false)
             }
         }
     }
@@ -70,9 +81,12 @@ public final class SeededExecutor: TaskExecutor {
         let value = Mutex<Result<Value, any Error>?>(nil)
     }
 
-    /// Everybody waits for somebody.
+    /// Everybody waits for somebody, or runs for ever.
     public struct Stuck: Error, CustomStringConvertible {
         public let steps: Int
-        public var description: String { "after \(steps) steps nothing is ready and nobody sleeps" }
+        public let isBusy: Bool
+        public var description: String {
+            isBusy ? "after \(steps) steps there is no end" : "after \(steps) steps nothing is ready and nobody sleeps"
+        }
     }
 }

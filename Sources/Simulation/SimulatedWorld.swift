@@ -18,12 +18,25 @@ public struct SimulatedWorld: Sendable {
             taskExecutor: executor)
     }
 
+    private init(_ fileSystem: MemoryFileSystem, _ other: SimulatedWorld, random: UInt64) {
+        self.fileSystem = fileSystem
+        (time, executor) = (other.time, other.executor)
+        environment = Environment(
+            fileSystem: fileSystem, time: time, random: SeededRandomSource(seed: random), blocking: InlineExecutor(),
+            taskExecutor: executor)
+    }
+
+    /// Another machine in this world: the same clock and threads, a disk and chance of its own.
+    public func with(_ fileSystem: MemoryFileSystem, random: UInt64) -> SimulatedWorld {
+        SimulatedWorld(fileSystem, self, random: random)
+    }
+
     /// Runs `work` in this world; see `SeededExecutor.run`.
     public func run<Value: Sendable>(
-        _ work: @escaping @Sendable (Environment) async throws -> Value
+        limit: Int = .max, _ work: @escaping @Sendable (Environment) async throws -> Value
     ) throws -> Value {
         let environment = environment
-        return try executor.run { try await work(environment) }
+        return try executor.run(limit: limit) { try await work(environment) }
     }
 }
 

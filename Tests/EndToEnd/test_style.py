@@ -68,6 +68,16 @@ def test_a_file_is_one_idea():
     assert not long, "\n".join(long)
 
 
+def test_the_release_binary_has_no_planted_bugs():
+    """Mistakes that crash tests make on purpose are compiled into debug builds alone."""
+    with open(os.path.join(ROOT, "Sources/Base/Platform/PlantedBug.swift"), encoding="utf-8") as f:
+        names = re.findall(r"^        case (\w+)$", f.read(), re.M)
+    assert len(names) >= 14
+    with open(os.path.join(ROOT, "bin", "varve"), "rb") as f:
+        binary = f.read()
+    assert [name for name in names if name.encode() in binary] == []
+
+
 def test_links_in_the_documents_lead_somewhere():
     broken = []
     documents = [name for name in os.listdir(ROOT) if name.endswith(".md")]

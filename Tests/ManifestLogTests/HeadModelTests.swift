@@ -79,7 +79,11 @@ struct HeadModelTests {
         var heads: [Head] = []
         var numbers: [Head: HeadNumber] = [:]
         var seen: Set<World> = []
+        /// What is to be looked at in this step and in the next.
+        var layer: [World] = []
         var rest: [World] = []
+        /// Of the shortest way to where the search stands.
+        var steps = 0
         var problems: [String] = []
 
         init(_ bounds: Bounds, _ mistake: Mistake?) {
@@ -99,9 +103,14 @@ struct HeadModelTests {
                 World(
                     phases: Array(repeating: .fresh, count: bounds.processes),
                     commits: Array(repeating: 0, count: bounds.processes)))
-            while let world = rest.popLast(), problems.isEmpty {
-                for process in 0..<bounds.processes { step(process, in: world) }
-                for index in world.requests.indices { deliver(index, in: world) }
+            // Breadth first: a problem is found by the shortest way to it.
+            while !rest.isEmpty, problems.isEmpty {
+                (layer, rest) = (rest, [])
+                steps += 1
+                for world in layer where problems.isEmpty {
+                    for process in 0..<bounds.processes { step(process, in: world) }
+                    for index in world.requests.indices { deliver(index, in: world) }
+                }
             }
         }
 
@@ -286,5 +295,8 @@ struct HeadModelTests {
         var explorer = Explorer(Bounds(processes: 3, commitsEach: 1, attempts: 2), mistake)
         explorer.run()
         #expect(!explorer.problems.isEmpty)
+        // A loser that overlooks the claim must first be overtaken by a whole claim and commit.
+        let bound = mistake == .doesNotLookAtTheClaim ? 14 : 12
+        #expect(explorer.steps <= bound, "\(explorer.steps) steps: \(explorer.problems)")
     }
 }

@@ -26,6 +26,13 @@ extension ManifestWriter {
                 }
             }
             let shown = await ShownHead.read(from: store, options, environment)
+            #if PLANTED_BUGS
+                if PlantedBug.current == .ignoresClaim, case .head(let head, let newTag) = shown,
+                    head.version >= wanted.head.version
+                {
+                    return publish(wanted, newTag)
+                }
+            #endif
             switch (verdict(on: ReadBack(shown, claim: claim, claimant: claimant), for: wanted.head.version), shown) {
             case (.committed, .head(wanted.head, let newTag)):
                 publish(wanted, newTag)

@@ -1,3 +1,4 @@
+public import ManifestLog
 public import Platform
 public import WAL
 
@@ -23,6 +24,7 @@ public struct RegionOptions: Sendable {
     /// Rows older than this are gone; nil: kept for ever.
     public var retention: Duration?
     public var compaction = CompactionOptions()
+    public var manifest = ManifestOptions()
     /// Bytes of objects kept in memory. Default 64 MiB.
     public var cacheSize = ByteCount.mebibytes(64)
     /// Whether flush and compaction run by themselves. Tests turn it off and call them.

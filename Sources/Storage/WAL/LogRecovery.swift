@@ -228,6 +228,17 @@ struct LogRecovery {
     private func repair(
         _ usable: TailVerdict.Usable, _ found: Findings, _ contents: LogDirectory.Contents, _ outcome: inout Outcome
     ) throws {
+        #if PLANTED_BUGS
+            if PlantedBug.current == .appendsBehindTornTail, let last = found.segments.last, last.finding.hasChain,
+                last.finding.fileSize - last.finding.dirtyEnd > 8 << 10
+            {
+                let file = SegmentFile(number: last.info.number, handle: last.handle, size: last.finding.fileSize)
+                let end = LogPosition(last.info.number, last.info.end)
+                outcome.appender = SegmentAppender(
+                    file, offset: (last.finding.dirtyEnd + 7) & ~7, synced: end, lastSequence: outcome.last)
+                return
+            }
+        #endif
         let fileSystem = directory.fileSystem
         for name in contents.unfinished { try fileSystem.remove(directory.path(of: name)) }
         for segment in found.segments {

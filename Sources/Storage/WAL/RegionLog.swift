@@ -109,7 +109,12 @@ public final class RegionLog: WriteAheadLog {
         self.region = region
         self.options = options
         self.environment = environment
-        var commit = GroupCommit<Waiter>(last: found.last, recordBytesLimit: options.recordBytesLimit)
+        #if PLANTED_BUGS
+            let last = PlantedBug.current == .sequenceRestarts ? nil : found.last
+        #else
+            let last = found.last
+        #endif
+        var commit = GroupCommit<Waiter>(last: last, recordBytesLimit: options.recordBytesLimit)
         var counts = LogStatistics()
         if let refusal = found.report.refusal {
             if readOnly {

@@ -44,6 +44,11 @@ enum CompactionPicker {
     static func everything(of place: TableSegment, from live: [SSTMetadata], options: CompactionOptions) -> Task? {
         let parts = live.filter { $0.table == place.table && $0.segment == place.segment }
             .sorted { $0.minSequence < $1.minSequence }
+        #if PLANTED_BUGS
+            if PlantedBug.current == .mergesAcrossANeighbour, parts.count == 3 {
+                return Task(place: place, inputs: [parts[0].id, parts[2].id])
+            }
+        #endif
         for start in parts.indices {
             var total: UInt64 = 0
             let stretch = parts[start...].prefix(options.maximumInputs).prefix { part in

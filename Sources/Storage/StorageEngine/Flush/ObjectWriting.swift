@@ -27,6 +27,12 @@ enum ObjectWriting {
             checksum: CRC32C.checksum(bytes), rows: summary.rows, minTime: summary.minTime, maxTime: summary.maxTime,
             minKey: summary.minKey, maxKey: summary.maxKey, minSequence: context.sequences.lowerBound,
             maxSequence: context.sequences.upperBound)
+        #if PLANTED_BUGS
+            if PlantedBug.current == .namesObjectBeforePut {
+                region.environment.spawn { _ = try? await region.store.put(bytes, at: key, .ifAbsent) }
+                return made
+            }
+        #endif
         do {
             try await region.store.put(bytes, at: key, .ifAbsent)
         } catch {

@@ -48,6 +48,9 @@ extension Region {
             guard case .poisoned = error else { throw StorageError(error) }
             views = writer.wholeViews(of: frozen)
         }
+        #if PLANTED_BUGS
+            if PlantedBug.current == .releasesLogBeforeDelta { try? await log.release(upTo: cut) }
+        #endif
         try await withTaskExecutorPreference(environment.heavyExecutor) {
             try await writeObjects(of: frozen, views, cut: cut)
         }
@@ -119,6 +122,9 @@ extension Region {
         } catch {
             // The next flush writes the rows again, under other names.
             discard(change.added)
+            #if PLANTED_BUGS
+                if PlantedBug.current == .failedFlushDropsMemPart { writer.discard(frozen) }
+            #endif
             throw error
         }
     }

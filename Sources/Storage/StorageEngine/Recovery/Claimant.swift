@@ -1,3 +1,4 @@
+import Columnar
 import Platform
 
 /// Who we said we were when we claimed a region: random numbers in a small file beside the log.
@@ -8,15 +9,24 @@ import Platform
 struct Claimant: Equatable {
     /// The number of the last claim that succeeded, and the one being tried.
     var known: [UInt64]
+    /// Up to here the log was in objects when it was last closed. Once another has claimed, the manifest's own cut no
+    /// longer tells: it is of that one's writes.
+    var flushed: SequenceNumber?
+
+    private static let flushedMark = "flushed "
 
     static func read(_ path: String, in fileSystem: any FileSystem) throws(FileSystemError) -> Claimant {
         guard let bytes = try AtomicFile.read(path, limit: 4_096, in: fileSystem) else { return Claimant(known: []) }
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
-        return Claimant(known: lines.compactMap { UInt64($0, radix: 16) })
+        let flushed = lines.last { $0.hasPrefix(flushedMark) }?.dropFirst(flushedMark.count)
+        return Claimant(
+            known: lines.compactMap { UInt64($0, radix: 16) },
+            flushed: flushed.flatMap { UInt64($0, radix: 16) }.map { SequenceNumber($0) })
     }
 
     func write(_ path: String, in fileSystem: any FileSystem) throws(FileSystemError) {
-        let text = known.map { String($0, radix: 16) + "\n" }.joined()
+        let mark = flushed.map { Self.flushedMark + String($0.rawValue, radix: 16) + "\n" } ?? ""
+        let text = known.map { String($0, radix: 16) + "\n" }.joined() + mark
         try AtomicFile.write(Bytes(text: text), to: path, in: fileSystem)
     }
 
@@ -24,6 +34,16 @@ struct Claimant: Equatable {
     /// before its claim: it may be the one under which the log was written.
     mutating func begin(_ number: UInt64, after last: UInt64?) {
         known = known.filter { $0 == last } + [number]
+    }
+
+    /// Whether the log, whose highest number is `last`, may hold what no object does.
+    func mayHoldUnflushed(_ last: SequenceNumber?, cut: SequenceNumber, after holder: UInt64?) -> Bool {
+        guard let last else { return false }
+        #if PLANTED_BUGS
+            if PlantedBug.current == .takesAnothersCut { return last > cut }
+        #endif
+        let isOurs = holder.map { known.contains($0) } ?? true
+        return last > (isOurs ? cut : flushed ?? .zero)
     }
 
     /// May this node claim, given who claimed last and whether its own log still holds unflushed records?

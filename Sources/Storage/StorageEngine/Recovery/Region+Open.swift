@@ -62,8 +62,8 @@ extension Region {
         if let directory = options.logDirectory {
             let path = directory + ".claimant"
             var claimant = try await environment.blocking.run { try Claimant.read(path, in: environment.fileSystem) }
-            let flushed = try await ManifestReader.load(store: manifestStore)?.cut ?? .zero
-            let hasUnflushed = log.lastSequence.map { $0 > flushed } ?? false
+            let cut = try await ManifestReader.load(store: manifestStore)?.cut ?? .zero
+            let hasUnflushed = claimant.mayHoldUnflushed(log.lastSequence, cut: cut, after: head?.claimant)
             guard claimant.mayClaim(after: head?.claimant, hasUnflushedRecords: hasUnflushed) else {
                 throw StorageError(
                     .fenced,
@@ -76,19 +76,25 @@ extension Region {
             try await environment.blocking.run { try intended.write(path, in: environment.fileSystem) }
         }
         let manifest = try await ManifestWriter.claim(
-            store: manifestStore, claimantID: claimantID, options: ManifestOptions(), environment: environment)
+            store: manifestStore, claimantID: claimantID, options: options.manifest, environment: environment)
         if let directory = options.logDirectory {
             let path = directory + ".claimant"
             try await environment.blocking.run {
-                try Claimant(known: [claimantID]).write(path, in: environment.fileSystem)
+                let flushed = try Claimant.read(path, in: environment.fileSystem).flushed
+                try Claimant(known: [claimantID], flushed: flushed).write(path, in: environment.fileSystem)
             }
         }
 
         let objects = ObjectCache(store: store, limit: options.cacheSize)
         let garbage = GarbageCollector(store: store, objects: objects, environment: environment)
         let introducer = Introducer(PartList(tables: tables))
+        #if PLANTED_BUGS
+            let last = PlantedBug.current == .sequenceRestarts ? .zero : manifest.manifest.cut
+        #else
+            let last = manifest.manifest.cut
+        #endif
         let writer = RegionWriter(
-            last: manifest.manifest.cut, introducer: introducer, log: log,
+            last: last, introducer: introducer, log: log,
             budget: MemoryBudget(limit: options.memoryLimit), environment: environment)
         let byNumber = Dictionary(tables.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
         let region = Region(
@@ -159,6 +165,9 @@ extension Region {
                 try await contributor?.didReplay(rows)
             }
         }
+        #if PLANTED_BUGS
+            if PlantedBug.current == .sequenceRestarts { return }
+        #endif
         // A log knows the numbers of records that it no longer holds: a manifest made anew does not.
         writer.begin(after: max(SequenceNumber.first(of: manifest.claim), log.lastSequence ?? .zero))
     }
@@ -236,12 +245,25 @@ extension Region {
             for task in tasks { task.cancel() }
             for task in tasks { await task.value }
             var outcome = Result<Void, StorageError>.success(())
-            do throws(StorageError) { try await flush() } catch { outcome = .failure(error) }
+            do throws(StorageError) {
+                try await flush()
+                await noteFlushed()
+            } catch { outcome = .failure(error) }
             do throws(StorageError) { try await shut() } catch {
                 if case .success = outcome { outcome = .failure(error) }
             }
             closing.withLock { $0 = outcome }
             try outcome.get()
+        }
+    }
+
+    /// Whoever claims the region next may flush, too: then only this says that the log holds nothing of its own any more.
+    private func noteFlushed() async {
+        guard let directory = options.logDirectory, manifest.stopped == nil else { return }
+        let noted = Claimant(known: [manifest.claimant], flushed: manifest.manifest.cut)
+        // Without it the next opening after another's claim is refused for caution, no more.
+        _ = try? await environment.blocking.run { [environment] in
+            try noted.write(directory + ".claimant", in: environment.fileSystem)
         }
     }
 
