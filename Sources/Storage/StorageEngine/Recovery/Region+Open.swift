@@ -21,6 +21,9 @@ extension Region {
         store: any ObjectStore, environment: Environment
     ) async throws(StorageError) -> Region {
         do {
+            for table in tables {
+                if let problem = table.problems().first { throw StorageError(.refused, problem) }
+            }
             let log: any WriteAheadLog =
                 if let directory = options.logDirectory {
                     try await RegionLog.open(
@@ -37,10 +40,12 @@ extension Region {
             do {
                 try await contributor?.regionDidLoad(region.snapshot, counters: region.counters)
                 try await region.replay()
-                try await region.collectOrphans()
+                try await region.collectOrphans(isFirst: true)
+                await region.checkDisk()
             } catch {
                 // Nothing of it goes on after the caller has heard that it is not open.
                 region.writer.close()
+                region.introducer.endWatching()
                 try? await region.shut()
                 throw error
             }
@@ -82,17 +87,20 @@ extension Region {
         }
 
         let objects = ObjectCache(store: store, limit: options.cacheSize)
-        let garbage = GarbageCollector(store: store, objects: objects, environment: environment)
-        let introducer = Introducer(PartList(tables: tables))
+        let garbage = GarbageCollector(
+            store: store, objects: objects, environment: environment, grace: options.garbageGrace)
+        let scanTotals = ScanCounters()
+        let introducer = Introducer(PartList(tables: tables), scanTotals: scanTotals)
+        let writers = WriterQueue(limit: options.waitingWriters)
         let writer = RegionWriter(
             last: manifest.manifest.cut, introducer: introducer, log: log,
-            budget: MemoryBudget(limit: options.memoryLimit), environment: environment)
+            budget: MemoryBudget(limit: options.memoryLimit, onGiveBack: { writers.wake() }), environment: environment)
         let byNumber = Dictionary(tables.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
         let region = Region(
             OpenedRegion(
                 options: options, tables: byNumber, contributor: contributor, store: store, environment: environment,
                 log: log, manifest: manifest, introducer: introducer, writer: writer, objects: objects,
-                garbage: garbage))
+                garbage: garbage, writers: writers, scanTotals: scanTotals))
         try region.introduceLive()
         return region
     }
@@ -159,36 +167,12 @@ extension Region {
         writer.begin(after: max(SequenceNumber.first(of: manifest.claim), log.lastSequence ?? .zero))
     }
 
-    /// Objects of older claims that no manifest names, and removed ones that were not yet deleted. What cannot be deleted
-    /// stays for the next opening: it harms nobody, so it does not keep the region from opening.
-    private func collectOrphans() async throws {
-        let current = manifest.manifest
-        var kept: Set<SSTID> = []
-        for table in tables.values {
-            let prefix = ObjectPaths.tablePrefix(table.name, region: options.name)
-            for object in try await store.listAll(under: prefix) {
-                switch OrphanSearch.verdict(on: object.key, manifest: current) {
-                case .orphan, .removed:
-                    do { try await store.delete(object.key) } catch {
-                        if let id = ObjectPaths.sstID(of: object.key) { kept.insert(id) }
-                    }
-                case .live, .notOurs, .unknown: break
-                }
-            }
-        }
-        let collected = current.removed.keys.filter { !kept.contains($0) }
-        if !collected.isEmpty {
-            var change = ManifestChange()
-            change.collected = collected
-            try await commit(change)
-        }
-    }
-
     private func startBackground() {
         let flushing = environment.spawn { [self] in
             while !Task.isCancelled {
                 do { try await environment.time.sleep(for: .seconds(1)) } catch { return }
                 updateRetention()
+                await checkDisk()
                 let pressure = writer.pressure
                 if FlushPolicy.isDue(held: pressure.bytes, age: pressure.age, options: options) { requestFlush() }
             }
@@ -208,6 +192,7 @@ extension Region {
         do { try await removeExpired() } catch { counts.compactionFailures.add(1, ordering: .relaxed) }
         await compactWhereDue()
         garbage.retry()
+        await collectOrphansWhenDue()
     }
 
     /// Refuses further writes, flushes, closes the log. What could not be flushed stays in the log. A second call waits
@@ -216,6 +201,8 @@ extension Region {
         try await closeLock.withLock { () async throws(StorageError) in
             if let outcome = closing.withLock({ $0 }) { return try outcome.get() }
             writer.close()
+            writers.close()
+            introducer.endWatching()
             let tasks = background.withLock { held in
                 defer { held = [] }
                 return held
@@ -240,6 +227,7 @@ extension Region {
         garbage.stop()
         await garbage.waitUntilIdle()
         await manifest.finishBackgroundWork()
+        defer { directoryLock.withLock { $0 = nil } }
         do throws(WALError) { try await log.close() } catch { throw StorageError(error) }
     }
 
