@@ -113,7 +113,7 @@ let package = Package(
             ], path: "Sources/Product/VarveCommand", swiftSettings: strict),
         // In no product: what tests and people run to hold the engine against DuckDB and against its bounds.
         .executableTarget(
-            name: "StorageCheck", dependencies: ["StorageEngine", "Columnar", "ObjectStorage", "Platform"],
+            name: "StorageCheck", dependencies: ["StorageEngine", "Columnar", "ObjectStorage", "Parquet", "Platform"],
             path: "Tests/StorageCheck", swiftSettings: strict),
         // In no product: the world as tests make it.
         .target(

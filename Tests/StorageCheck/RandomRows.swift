@@ -1,5 +1,6 @@
 import Columnar
 import ObjectStorage
+import Parquet
 import Platform
 import StorageEngine
 
@@ -16,7 +17,8 @@ enum RandomRows {
     static let segment: Int64 = 3_600_000
     static let schema = Schema(
         [
-            .init("id", .int64), .init("time", .timestamp), .init("value", .float64), .init("mark", .text, isNullable: true),
+            .init("id", .int64), .init("time", .timestamp), .init("value", .float64),
+            .init("mark", .text, isNullable: true),
             .init("serial", .int64),
         ], keyCount: 2, timeColumn: 1)
 
@@ -25,7 +27,8 @@ enum RandomRows {
         var layout = PlainLayout.Options()
         layout.rowGroupRows = [8_192, 65_536, 131_072].randomElement(using: &random) ?? 8_192
         layout.pageRows = [512, 4_096, 8_192].randomElement(using: &random) ?? 512
-        layout.compression = [.none, .zstd(1), .zstd(3)].randomElement(using: &random) ?? .none
+        layout.compression =
+            [PageCompression.none, .zstd(1), .zstd(3)].randomElement(using: &random) ?? PageCompression.none
         let table = TableDefinition(
             number: 1, name: "readings", schema: schema, segmentLength: segment, selectionColumn: 0,
             layout: PlainLayout(options: layout))
@@ -34,7 +37,8 @@ enum RandomRows {
         options.durability = .os
         options.memoryLimit = .mebibytes(2_048)
         options.compaction.fanIn = Int.random(in: 2...8, using: &random)
-        options.compaction.maximumOutput = ByteCount([1 << 18, 1 << 22, 1 << 28].randomElement(using: &random) ?? 1 << 22)
+        options.compaction.maximumOutput = ByteCount(
+            [1 << 18, 1 << 22, 1 << 28].randomElement(using: &random) ?? 1 << 22)
         let region = try await Region.open(directory: directory, tables: [table], options: options)
 
         var serial: Int64 = 0

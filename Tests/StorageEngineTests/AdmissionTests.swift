@@ -99,26 +99,32 @@ import Testing
                 Self.options, tables: [TestTables.samples], contributor: nil, store: MemoryStore(),
                 environment: environment)
             let known = region.snapshot.epoch
-            let wakings = Mutex(0)
+            let wakings = Shared(0)
             let watcher = environment.spawn {
                 let next = try? await region.snapshot(after: known)
-                wakings.withLock { $0 += 1 }
+                wakings.change { $0 += 1 }
                 #expect(next.map { $0.epoch > known } == true)
             }
             // Nothing changes: nobody wakes.
             try await region.write(WriteBatch([]))
             try await environment.time.sleep(for: .seconds(30))
-            #expect(wakings.withLock { $0 } == 0)
+            #expect(wakings.value == 0)
             try await region.write(Self.rows(1, at: 1))
             await watcher.value
-            #expect(wakings.withLock { $0 } == 1)
+            #expect(wakings.value == 1)
             // What is newer already is given at once.
             #expect(try await region.snapshot(after: known)?.epoch == region.snapshot.epoch)
 
             let last = region.snapshot.epoch
-            let cancelled = Task { try await region.snapshot(after: last) }
+            let outcome = Shared<StorageError.Kind?>(nil)
+            let cancelled = environment.spawn {
+                do throws(StorageError) {
+                    _ = try await region.snapshot(after: last)
+                } catch { outcome.change { $0 = error.kind } }
+            }
             cancelled.cancel()
-            await #expect(throws: StorageError.self) { _ = try await cancelled.value }
+            await cancelled.value
+            #expect(outcome.value == .unavailable)
             let closing = environment.spawn {
                 let next = try? await region.snapshot(after: region.snapshot.epoch)
                 #expect((next ?? nil) == nil || region.isShut == false)
@@ -242,4 +248,12 @@ import Testing
         #expect(try await memory.listAll(under: "samples/").count == 2)
         try await again.close()
     }
+}
+
+/// A value that several tasks change.
+private final class Shared<Value: Sendable>: Sendable {
+    private let held: Mutex<Value>
+    init(_ value: Value) { held = Mutex(value) }
+    var value: Value { held.withLock { $0 } }
+    func change(_ body: (inout Value) -> Void) { held.withLock { body(&$0) } }
 }

@@ -90,7 +90,8 @@ import Testing
             let sequence = SequenceNumber(UInt64(i + 1))
             return SSTMetadata(
                 id: SSTID(claim: .init(1), counter: UInt64(i)), table: 1, segment: segment..<segment + 20,
-                size: UInt64(100 - i), checksum: 0, rows: 1, minTime: Int64(i) * 10, maxTime: Int64(i) * 10 + 9, minKey: 0,
+                size: UInt64(100 - i), checksum: 0, rows: 1, minTime: Int64(i) * 10, maxTime: Int64(i) * 10 + 9,
+                minKey: 0,
                 maxKey: 0, minSequence: sequence, maxSequence: sequence)
         }
         let live = (0..<5).map(part)

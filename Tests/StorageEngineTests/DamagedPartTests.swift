@@ -23,7 +23,7 @@ import Testing
             options, tables: [TestTables.plainSamples()], contributor: nil, store: store,
             environment: .simulated(seed: 1))
         for part in 0..<2 {
-            let rows = (0..<40).map { (id: Int64($0 + part * 20), time: Int64(1), value: Double(part)) }
+            let rows = (0..<40).map { (id: Int64(10 + $0 + part * 20), time: Int64(1), value: Double(part)) }
             try await region.write(WriteBatch([TestTables.sampleRows(rows)]))
             try await region.flush()
         }
@@ -46,7 +46,7 @@ import Testing
         #expect(error?.kind == .damaged)
         #expect(error?.text.contains(keys[0].path) == true)
         // What does not need it is answered.
-        #expect(try await again.snapshot.allSamples(keys: [50, 55]).count == 2)
+        #expect(try await again.snapshot.allSamples(keys: [60, 65]).count == 2)
 
         var request = ScanRequest(table: 1, segment: 0..<1_000)
         request.skipsDamagedParts = true

@@ -17,6 +17,7 @@ import Testing
         options.logSegmentSize = .kibibytes(64)
         // Several objects a merge.
         options.compaction.maximumOutput = .kibibytes(4)
+        options.compaction.uploadPart = .kibibytes(1)
         return options
     }
 
@@ -93,7 +94,10 @@ import Testing
         let site = Array(["a", "ab", "å"].randomElement(using: &random)?.utf8 ?? "".utf8)
         let choices: [(Predicate, (Row) -> Bool)] = [
             (.compare(column: 4, .less, .int64(count)), { $0.count < count }),
-            (.compare(column: 0, .greaterOrEqual, .bytes(site)), { !Array($0.site.utf8).lexicographicallyPrecedes(site) }),
+            (
+                .compare(column: 0, .greaterOrEqual, .bytes(site)),
+                { !Array($0.site.utf8).lexicographicallyPrecedes(site) }
+            ),
             (.compare(column: 1, .equal, .bool(true)), { $0.isIndoor }),
             (.compare(column: 5, .greater, .float64(0)), { $0.reading.map { $0 > 0 } ?? false }),
             (.not(.compare(column: 5, .greater, .float64(0))), { $0.reading.map { $0 <= 0 } ?? false }),
@@ -250,7 +254,8 @@ import Testing
             Schema(Array(columns.prefix(2)), keyCount: 2, timeColumn: 1), [.int64([1]), .int64([1])],
             "2 columns instead of 3")
         try await refused(
-            Schema(columns, keyCount: 1, timeColumn: 1), [.int64([1]), .int64([1]), .float64([1])], "its key is 1 columns")
+            Schema(columns, keyCount: 1, timeColumn: 1), [.int64([1]), .int64([1]), .float64([1])],
+            "its key is 1 columns")
         // A null time cannot even be made: the schema does not allow it.
         let mismatch = #expect(throws: SchemaMismatch.self) {
             try RecordBatch(

@@ -7,7 +7,8 @@ enum GeneralTable {
     static let schema = Schema(
         [
             .init("site", .text), .init("isIndoor", .bool), .init("time", .timestamp), .init("level", .float64),
-            .init("count", .int64), .init("reading", .float64, isNullable: true), .init("note", .text, isNullable: true),
+            .init("count", .int64), .init("reading", .float64, isNullable: true),
+            .init("note", .text, isNullable: true),
             .init("raw", .bytes), .init("isSound", .bool), .init("seen", .timestamp, isNullable: true),
         ], keyCount: 4, timeColumn: 2)
 

@@ -74,7 +74,8 @@ import Testing
         let end = Self.file(3, 6...9, change: 2, piece: 1, pieces: 2, segment: 1_000)
         Self.check([first, start, end], log: 1...12, live: [1, 2, 3], cut: 9, "whole: counts, committed or not")
         Self.check(
-            [first, start], log: 4...12, live: [1], unfinished: [2], cut: 5, "half, and the log has its rows: it does not")
+            [first, start], log: 4...12, live: [1], unfinished: [2], cut: 5,
+            "half, and the log has its rows: it does not")
         Self.check([first, start], log: 8...12, live: [1, 2], cut: 9, "half, and the log does not: a piece was lost")
         Self.check([first, start], live: [1, 2], cut: 9, "…or there is no log")
         Self.check([first, end], log: 1...12, live: [1], unfinished: [3], cut: 5, "its first piece is missing")

@@ -73,7 +73,8 @@ import Testing
                 default:
                     let rows = (0..<Int.random(in: 1...40, using: &random)).map { _ in
                         (
-                            id: Int64.random(in: 0..<30, using: &random), time: Int64.random(in: 0..<3_000, using: &random),
+                            id: Int64.random(in: 0..<30, using: &random),
+                            time: Int64.random(in: 0..<3_000, using: &random),
                             value: Double.random(in: 0..<1, using: &random)
                         )
                     }
@@ -170,6 +171,26 @@ import Testing
             #expect(try await again.snapshot.allNotes().count == 4, "fault \(n)")
             try await again.close()
         }
+    }
+
+    /// Else the next but one opening would take every object for an orphan (S4-8).
+    @Test func objectsWithoutAManifestAreNoNewRegion() async throws {
+        let environment = Environment.simulated(seed: 1)
+        let store = MemoryStore()
+        let region = try await Region.open(
+            Self.options, tables: Self.tables, contributor: nil, store: store, environment: environment)
+        try await region.write(WriteBatch([TestTables.sampleRows([(1, 1, 1)])]))
+        try await region.close()
+        try await Self.destroy(.everything, store)
+        let error = await #expect(throws: StorageError.self) {
+            _ = try await Region.open(
+                Self.options, tables: Self.tables, contributor: nil, store: store, environment: environment)
+        }
+        #expect(error?.kind == .damaged)
+        #expect(error?.text.contains("varve rebuild") == true)
+        let check = try await ObjectCheck.run(
+            store: store, tables: Self.tables, region: "main", progress: { _, _ in })
+        #expect(check.problems.count == 1)
     }
 
     @Test func aManifestThatIsWholeNeedsNoRebuild() async throws {

@@ -13,7 +13,8 @@ import Testing
 
     private static func estimate(disk: UInt64) -> MergeEstimate {
         let part = SSTMetadata(
-            id: id(1), table: 1, segment: 0..<1_000, size: disk, checksum: 0, rows: 10, minTime: 0, maxTime: 0, minKey: 0,
+            id: id(1), table: 1, segment: 0..<1_000, size: disk, checksum: 0, rows: 10, minTime: 0, maxTime: 0,
+            minKey: 0,
             maxKey: 0, minSequence: .init(1), maxSequence: .init(1))
         return MergeEstimate(inputs: [part], runs: 1, table: TestTables.samples, options: .init())
     }
@@ -86,6 +87,8 @@ import Testing
                 options.cacheSize = ByteCount(0)
                 // Two rows end an output, so that there are several.
                 options.compaction.maximumOutput = .kibibytes(1)
+                // Half of the time each goes out in parts, half of the time whole.
+                if n % 2 == 0 { options.compaction.uploadPart = ByteCount(100) }
                 let region = try await Region.open(
                     options, tables: [TestTables.plainSamples(rowGroupRows: 16)], contributor: nil, store: store,
                     environment: environment)

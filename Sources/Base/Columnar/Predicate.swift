@@ -52,7 +52,8 @@ public indirect enum Predicate: Sendable, Hashable {
         case .compare(let column, _, let value):
             guard schema.columns.indices.contains(column) else { return "there is no column number \(column)" }
             let type = schema.columns[column].type
-            return value.fits(type) ? nil : "column \(schema.columns[column].name) is of type \(type), not \(value.kind)"
+            return value.fits(type)
+                ? nil : "column \(schema.columns[column].name) is of type \(type), not \(value.kind)"
         case .isNull(let column):
             return schema.columns.indices.contains(column) ? nil : "there is no column number \(column)"
         case .all(let parts), .any(let parts):

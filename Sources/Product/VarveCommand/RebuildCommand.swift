@@ -26,7 +26,8 @@ struct RebuildCommand: AsyncParsableCommand {
             return
         }
         for line in found.remarks { Terminal.print(QuotedText.escape(line)) }
-        Terminal.print("Rebuilt: \(found.objects) objects, \(found.rows) rows. The old manifest is in \(found.quarantine).")
+        Terminal.print(
+            "Rebuilt: \(found.objects) objects, \(found.rows) rows. The old manifest is in \(found.quarantine).")
         guard found.damaged.isEmpty else {
             throw CommandFailure(
                 .damage,

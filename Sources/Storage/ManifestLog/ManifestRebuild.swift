@@ -93,7 +93,8 @@ extension ManifestReader {
                 switch await LoadedManifest.manifest(of: loaded.head, since: loaded.head.previous, in: store) {
                 case .success(let other):
                     if other != loaded.manifest {
-                        found.append("the snapshot before the current one, with the deltas after it, tells another story")
+                        found.append(
+                            "the snapshot before the current one, with the deltas after it, tells another story")
                     }
                 case .failure(let failure): found.append(failure.error.description)
                 }

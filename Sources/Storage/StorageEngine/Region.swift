@@ -63,7 +63,8 @@ public final class Region: Sendable {
         garbage = parts.garbage
         writers = parts.writers
         scanTotals = parts.scanTotals
-        ledger = WorkLedger(memory: parts.options.compaction.memoryLimit, setAside: ByteCount(parts.options.flushSize.bytes / 4))
+        ledger = WorkLedger(
+            memory: parts.options.compaction.memoryLimit, setAside: ByteCount(parts.options.flushSize.bytes / 4))
     }
 
     /// What can be read at this moment; it does not change while it is held.

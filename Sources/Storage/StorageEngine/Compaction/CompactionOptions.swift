@@ -12,6 +12,9 @@ public struct CompactionOptions: Sendable, Equatable {
     public var liveParts = 20
     /// An output is ended above this and the rows go on in another. 1 MiB … 4 GiB; the default is 256 MiB.
     public var maximumOutput = ByteCount.mebibytes(256)
+    /// An object that is larger goes to the store in parts of this size, so that it is never in memory whole. S3 wants at
+    /// least 5 MiB. Default 8 MiB.
+    public var uploadPart = ByteCount.mebibytes(8)
     /// No merge of more parts than this: each input holds one step of pages in memory. Default 64.
     public var maximumInputs = 64
     /// A segment that is over has at most so many parts: then those that came late are merged. Default 12.

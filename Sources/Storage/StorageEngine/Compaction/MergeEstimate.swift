@@ -20,7 +20,7 @@ struct MergeEstimate: Equatable {
         // is not stored yet.
         let batch = Self.saturating(MergeCursor.targetRows, width)
         let writer = Self.saturating(table.layout.rowGroupRows, min(width, 64))
-        memory = [Self.saturating(step, 2 * runs), Self.saturating(batch, 2), writer, ObjectWriting.uploadPart]
+        memory = [Self.saturating(step, 2 * runs), Self.saturating(batch, 2), writer, options.uploadPart.bytes]
             .reduce(0) { sum, more in Self.sum(sum, more) }
     }
 

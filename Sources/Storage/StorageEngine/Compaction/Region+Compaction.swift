@@ -101,7 +101,8 @@ extension Region {
         try await settleDoubt()
         guard let table = tables[task.place.table] else { return false }
         let wanted = Set(task.inputs)
-        let runs = snapshot.parts.runs(of: task.place).filter { run in run.contains { wanted.contains($0.metadata.id) } }
+        let runs = snapshot.parts.runs(of: task.place).filter { run in run.contains { wanted.contains($0.metadata.id) }
+        }
         let inputs = runs.joined().map(\.metadata)
         // Pieces of a run go together, and no run between others stays.
         guard inputs.count == wanted.count else { return false }

@@ -143,7 +143,8 @@ extension FileDescription {
         func sequence(_ key: String) -> SequenceNumber? {
             file.value(for: key).flatMap { UInt64($0) }.map { SequenceNumber($0) }
         }
-        guard file.value(for: "varve.table") == table.name, file.value(for: "varve.update_mode") == table.updateMode.name,
+        guard file.value(for: "varve.table") == table.name,
+            file.value(for: "varve.update_mode") == table.updateMode.name,
             let start = integer("varve.segment_start"), let end = integer("varve.segment_end"), start < end,
             let minTime = integer("varve.min_time"), let maxTime = integer("varve.max_time"),
             let minKey = integer("varve.min_id"), let maxKey = integer("varve.max_id"),

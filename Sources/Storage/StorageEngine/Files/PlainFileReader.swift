@@ -130,6 +130,7 @@ extension Schema {
     func keeping(_ indices: [Int]) -> Schema {
         if indices.count == columns.count { return self }
         return Schema(
-            indices.map { columns[$0] }, keyCount: keyCount, timeColumn: timeColumn.flatMap { indices.firstIndex(of: $0) })
+            indices.map { columns[$0] }, keyCount: keyCount,
+            timeColumn: timeColumn.flatMap { indices.firstIndex(of: $0) })
     }
 }

@@ -10,9 +10,6 @@ import Platform
 ///   object is put whole, and kept in the cache.
 /// - What was written of a run that fails is given to the collector: nothing will ever name it.
 struct ObjectWriting {
-    /// Bytes after which a part goes out. S3 wants at least 5 MiB.
-    static let uploadPart = 8 << 20
-
     private let region: Region
     private let table: TableDefinition
     private let context: FileContext
@@ -91,7 +88,7 @@ struct ObjectWriting {
         piece?.checksum = bytes.withUnsafeBytes { CRC32C.checksum($0, continuing: checksum) }
         piece?.size += UInt64(bytes.count)
         if piece?.waiting.isEmpty == true { piece?.waiting = bytes } else { piece?.waiting.append(contentsOf: bytes) }
-        if (piece?.waiting.count ?? 0) >= Self.uploadPart { try await sendWaiting() }
+        if (piece?.waiting.count ?? 0) >= max(region.options.compaction.uploadPart.bytes, 1) { try await sendWaiting() }
     }
 
     private mutating func sendWaiting() async throws {

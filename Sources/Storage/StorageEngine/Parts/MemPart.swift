@@ -186,7 +186,8 @@ final class MemChunkCursor: BatchCursor {
             if let filter = scan.filter {
                 let columns = filter.columns.sorted()
                 let batch = chunk.gatherColumns(rows, columns)
-                rows = filter.matchingRows(rows.count) { column in batch[columns.firstIndex(of: column) ?? 0] }
+                rows =
+                    filter.matchingRows(rows.count) { column in batch[columns.firstIndex(of: column) ?? 0] }
                     .map { rows[rows.startIndex + $0] }[...]
                 if rows.isEmpty { continue }
             }

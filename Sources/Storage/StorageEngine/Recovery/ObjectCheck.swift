@@ -60,6 +60,16 @@ public struct ObjectCheck: Sendable {
             } catch { return check }
         }
         let live = try await liveObjects(store: store, tables: tables, region: region)
+        if live.isEmpty {
+            do {
+                let manifestStore = PrefixedStore(store, prefix: ObjectPaths.manifestPrefix(region: region))
+                if try await ManifestWriter.readHead(store: manifestStore) == nil,
+                    let object = try await strayObject(store, tables, region)
+                {
+                    check.problems.append(lostManifest(region, object))
+                }
+            } catch { throw StorageError(wrapping: error) }
+        }
         for (i, object) in live.enumerated() {
             await check.examine(object, store, tables)
             progress(i + 1, live.count)
@@ -72,6 +82,22 @@ public struct ObjectCheck: Sendable {
             }
         } catch { throw StorageError(error) }
         return check
+    }
+
+    /// An SST of the region; nil: there is none.
+    static func strayObject(
+        _ store: any ObjectStore, _ tables: [TableDefinition], _ region: String
+    ) async throws -> ObjectKey? {
+        for table in tables {
+            let first = try await store.list(under: ObjectPaths.tablePrefix(table.name, region: region), after: nil)
+            if let object = first.first(where: { ObjectPaths.sstID(of: $0.key) != nil }) { return object.key }
+        }
+        return nil
+    }
+
+    static func lostManifest(_ region: String, _ object: ObjectKey) -> String {
+        "region \(region) has no manifest, although \(object) is there. Nothing was changed. `varve rebuild` makes the "
+            + "manifest again from the data files."
     }
 
     private mutating func examine(_ object: LiveObject, _ store: any ObjectStore, _ tables: [TableDefinition]) async {

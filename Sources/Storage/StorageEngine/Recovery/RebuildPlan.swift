@@ -75,9 +75,12 @@ struct RebuildPlan: Equatable {
         }
         var flushes = changes.filter(\.replaces.isEmpty)
         dead.formUnion(Self.covered(flushes.flatMap(\.files) + counting))
-        let isCommitted = { (flush: Change) in flush.files.contains { dead.contains($0.metadata.id) } }
+        // A merge reads what was committed, so everything up to its numbers was.
+        let merged = changes.filter { !$0.replaces.isEmpty }.map(\.lastSequence).max() ?? .zero
         flushes.sort { $0.lastSequence < $1.lastSequence }
-        if let last = flushes.last, !last.isWhole, !isCommitted(last), let log, log.lowerBound <= last.firstSequence {
+        if let last = flushes.last, !last.isWhole, last.lastSequence > merged, let log,
+            log.lowerBound <= last.firstSequence
+        {
             unfinished += last.files.map(\.metadata)
             flushes.removeLast()
         }

@@ -29,9 +29,12 @@ extension Region {
             return try await environment.blocking.run {
                 let files = environment.fileSystem
                 let ours: Set<String> = ["lock", "wal", "objects", "quarantine", "lost+found"]
-                if try files.status(of: path) != nil, let other = try files.list(path).first(where: { !ours.contains($0) }) {
+                if try files.status(of: path) != nil,
+                    let other = try files.list(path).first(where: { !ours.contains($0) })
+                {
                     throw StorageError(
-                        .foreign, "\(path) holds \(other.prefix(256)), which is not ours; name an empty or a new directory")
+                        .foreign,
+                        "\(path) holds \(other.prefix(256)), which is not ours; name an empty or a new directory")
                 }
                 for directory in [path, "\(path)/wal", "\(path)/objects"] { try files.createDirectory(directory) }
                 return try files.lock("\(path)/lock", note: "a storage engine")

@@ -60,6 +60,10 @@ extension Region {
     ) async throws -> Region {
         let manifestStore = PrefixedStore(store, prefix: ObjectPaths.manifestPrefix(region: options.name))
         let head = try await ManifestWriter.readHead(store: manifestStore)
+        if head == nil, let object = try await ObjectCheck.strayObject(store, tables, options.name) {
+            // A claim would make a new manifest, and a later one take these objects for orphans.
+            throw StorageError(.damaged, ObjectCheck.lostManifest(options.name, object))
+        }
         let claimantID = environment.random.next()
         if let directory = options.logDirectory {
             let path = directory + ".claimant"

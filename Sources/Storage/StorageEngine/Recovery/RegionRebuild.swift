@@ -92,7 +92,8 @@ public struct RegionRebuild: Sendable {
             let problems = content.problems().filter { !$0.contains("newer claim") }
             guard problems.isEmpty else {
                 throw StorageError(
-                    .damaged, "the objects contradict each other: \(problems.joined(separator: "; ")). Nothing was changed.")
+                    .damaged,
+                    "the objects contradict each other: \(problems.joined(separator: "; ")). Nothing was changed.")
             }
             let live = plan.live.compactMap { metadata -> Counted? in
                 guard let table = tables.first(where: { $0.number == metadata.table }) else { return nil }
@@ -149,7 +150,8 @@ public struct RegionRebuild: Sendable {
     }
 
     private mutating func readAll(
-        _ store: any ObjectStore, _ tables: [TableDefinition], _ region: String, _ progress: @Sendable (Int, Int) -> Void
+        _ store: any ObjectStore, _ tables: [TableDefinition], _ region: String,
+        _ progress: @Sendable (Int, Int) -> Void
     ) async throws -> [FoundSST] {
         var there: [(key: ObjectKey, table: TableDefinition)] = []
         for table in tables {
