@@ -41,7 +41,8 @@ let package = Package(
     platforms: [.macOS("26.0")],
     products: [
         .library(name: "Varve", targets: ["Varve"]),
-        .library(name: "StorageEngine", targets: ["StorageEngine"]),
+        // Tables of one's own: the engine, and what its calls are made of.
+        .library(name: "StorageEngine", targets: ["StorageEngine", "Columnar", "ObjectStorage", "Platform"]),
         .executable(name: "varve", targets: ["VarveCommand"]),
     ],
     dependencies: [
@@ -115,6 +116,10 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Product/VarveCommand", swiftSettings: strict),
+        // In no product: what tests and people run to hold the engine against DuckDB and against its bounds.
+        .executableTarget(
+            name: "StorageCheck", dependencies: ["StorageEngine", "Columnar", "ObjectStorage", "Parquet", "Platform"],
+            path: "Tests/StorageCheck", swiftSettings: strict),
         // In no product: the world as tests make it.
         .target(
             name: "Simulation", dependencies: ["Platform", "ObjectStorage"], path: "Sources/Simulation",

@@ -68,6 +68,16 @@ enum TestTables {
         schema: Schema([.init("name", .text), .init("text", .bytes, isNullable: true)], keyCount: 1, timeColumn: nil),
         segmentLength: nil, selectionColumn: nil, layout: LogRowsLayout())
 
+    /// The samples as the plain layout has them, with small row groups and pages.
+    static func plainSamples(rowGroupRows: Int = 64, pageRows: Int = 8) -> TableDefinition {
+        var options = PlainLayout.Options()
+        options.rowGroupRows = rowGroupRows
+        options.pageRows = pageRows
+        var table = samples
+        table.layout = PlainLayout(options: options)
+        return table
+    }
+
     static func sampleRows(_ rows: [(id: Int64, time: Int64, value: Double)]) -> TableRows {
         TableRows(
             table: 1,

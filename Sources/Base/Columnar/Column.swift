@@ -68,6 +68,16 @@ public enum ColumnValues: Sendable, Hashable {
         }
     }
 
+    /// Bytes that the values take.
+    public var heldBytes: Int {
+        switch self {
+        case .int64(let values): values.count * 8
+        case .float64(let values): values.count * 8
+        case .bytes(let values): values.bytes.count + values.count * 8
+        case .bool(let values): values.count
+        }
+    }
+
     public init(emptyOf type: ColumnType) {
         switch type {
         case .int64, .timestamp: self = .int64([])

@@ -50,6 +50,12 @@ public struct RecordBatchBuilder: Sendable {
         }
     }
 
+    /// Bytes of the values so far.
+    public var heldBytes: Int { columns.reduce(0) { $0 + $1.values.heldBytes } }
+
+    /// Of the column whose values are widest, the bytes of a value on average.
+    public var widestRow: Int { (columns.map(\.values.heldBytes).max() ?? 0) / max(rowCount, 1) }
+
     /// The rows so far; the builder is empty afterwards.
     public mutating func finish() -> RecordBatch {
         let batch = RecordBatch(trusted: schema, columns)

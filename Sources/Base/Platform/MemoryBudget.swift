@@ -4,8 +4,13 @@ import Synchronization
 public final class MemoryBudget: Sendable {
     public let limit: Int
     private let used = Atomic<Int>(0)
+    /// Told after something was given back, by whoever gave it; may not block.
+    private let onGiveBack: @Sendable () -> Void
 
-    public init(limit: ByteCount) { self.limit = limit.bytes }
+    public init(limit: ByteCount, onGiveBack: @escaping @Sendable () -> Void = {}) {
+        self.limit = limit.bytes
+        self.onGiveBack = onGiveBack
+    }
 
     public var inUse: Int { used.load(ordering: .relaxed) }
 
@@ -26,7 +31,14 @@ public final class MemoryBudget: Sendable {
         }
     }
 
-    fileprivate func giveBack(_ bytes: Int) { used.subtract(bytes, ordering: .relaxed) }
+    fileprivate func giveBack(_ bytes: Int) {
+        guard bytes > 0 else { return }
+        used.subtract(bytes, ordering: .relaxed)
+        onGiveBack()
+    }
+
+    /// Whether so many bytes would be given now.
+    public func hasRoom(for bytes: Int) -> Bool { bytes <= limit - inUse }
 }
 
 /// Bytes taken from a budget, given back when the last holder lets go.

@@ -108,8 +108,10 @@ public final class MetricStore: Sendable {
         }
         do throws(StorageError) {
             if accepted.newSeries.count == 0, let ids = registry.prepareKnown(accepted) {
-                let staged = try region.stage(
-                    WriteBatch([samples(ids, accepted.timestamps, accepted.values)]))
+                let batch = WriteBatch([samples(ids, accepted.timestamps, accepted.values)])
+                let staged = try await region.whenAdmitted(bytes: accepted.count * 24) {
+                    () throws(StorageError) in try region.stage(batch)
+                }
                 try await region.commit(staged)
                 outcome.samplesStored += accepted.count
             } else {
@@ -124,6 +126,7 @@ public final class MetricStore: Sendable {
     private func register(_ columns: SampleColumns) async throws(StorageError) -> AppendOutcome {
         while true {
             var outcome = AppendOutcome()
+            try await region.admit(bytes: columns.count * 24)
             let staging = try registration.withLock { _ throws(StorageError) -> Staging in
                 switch registry.register(columns) {
                 case .lacks(let needed): return .lacks(needed)

@@ -19,6 +19,16 @@ struct VerifiedData: Sendable {
     var remarks: [String] = []
 }
 
+/// What `varve rebuild` did.
+struct RebuiltData: Sendable {
+    var wasNeeded: Bool
+    var objects: Int
+    var rows: Int
+    var quarantine: String
+    var remarks: [String]
+    var damaged: [String]
+}
+
 /// What `varve inspect` shows.
 struct DataInspection: Sendable {
     struct Table: Sendable {
@@ -91,6 +101,22 @@ enum OpenDatabase {
         return VerifiedData(
             objects: report.objects, bytes: Int(clamping: report.bytes), rows: Int(clamping: report.rows),
             remarks: report.unnamed.map { "\($0) is named by no manifest; the next start collects it" })
+    }
+
+    /// Makes the manifest again.
+    static func rebuild(
+        _ directory: String, force: Bool, _ environment: Environment
+    ) async throws -> RebuiltData {
+        let report = try await translating {
+            try await Database.rebuild(at: directory, force: force, environment: environment)
+        }
+        return RebuiltData(
+            wasNeeded: report.wasNeeded, objects: report.objects, rows: Int(clamping: report.rows),
+            quarantine: report.quarantine,
+            remarks: report.replaced.map { "\($0) was replaced by others; the next start removes it" }
+                + report.unfinished.map { "\($0) was never finished; the next start removes it" }
+                + report.unknown.map { "\($0) is no name of ours; it was left alone" },
+            damaged: report.damaged)
     }
 
     static func inspect(_ directory: String, _ environment: Environment) async throws -> DataInspection {

@@ -40,7 +40,8 @@ struct VarveCommand: AsyncParsableCommand {
         version: "varve \(VarveVersion.current)",
         subcommands: [
             ServeCommand.self, QueryCommand.self, SeriesCommand.self, LabelsCommand.self, VerifyCommand.self,
-            CompactCommand.self, InspectCommand.self, LogCommand.self, PromQLTestCommand.self, VersionCommand.self,
+            RebuildCommand.self, CompactCommand.self, InspectCommand.self, LogCommand.self, PromQLTestCommand.self,
+            VersionCommand.self,
         ])
 }
 

@@ -118,7 +118,11 @@ extension Database: MetricDatabase {
         gauge("varve_series_live", "Series of the newest segment.", Double(metrics.liveSeries))
         gauge("varve_index_bytes", "Memory of the label index.", Double(metrics.indexBytes))
         counter("varve_writes_total", "Batches acknowledged.", engine.writes)
-        counter("varve_writes_overloaded_total", "Batches refused for want of memory.", engine.overloads)
+        counter("varve_writes_overloaded_total", "Batches refused for want of memory or disk.", engine.overloads)
+        gauge("varve_writes_waiting", "Writers that wait for memory.", Double(engine.waitingWriters))
+        gauge(
+            "varve_disk_is_short", "1 while free disk is below the reserve and writes are refused.",
+            engine.isDiskShort ? 1 : 0)
         counter("varve_flushes_total", "Flushes.", engine.flushes)
         counter("varve_flush_failures_total", "Flushes that failed and are tried again.", engine.flushFailures)
         counter("varve_flushed_rows_total", "Rows flushed to objects.", engine.rowsFlushed)
@@ -126,6 +130,21 @@ extension Database: MetricDatabase {
         counter("varve_compactions_total", "Merges of objects.", engine.compactions)
         counter(
             "varve_compaction_failures_total", "Merges that failed and are tried again.", engine.compactionFailures)
+        counter(
+            "varve_compactions_postponed_total", "Merges that waited for disk or memory.", engine.compactionsPostponed)
+        gauge(
+            "varve_compaction_quarantined_objects", "Objects that merges leave alone after three failures.",
+            Double(engine.quarantined.count))
+        gauge("varve_compaction_memory_bytes", "Memory reserved by merges.", Double(engine.compactionMemoryBytes))
+        counter("varve_orphans_collected_total", "Objects of older claims deleted.", engine.orphansCollected)
+        counter("varve_scan_parts_total", "Parts that scans met.", UInt64(engine.scans.parts))
+        counter("varve_scan_parts_pruned_total", "Parts that scans passed over.", UInt64(engine.scans.partsPruned))
+        counter(
+            "varve_scan_row_groups_pruned_total", "Row groups that scans passed over.",
+            UInt64(engine.scans.rowGroupsPruned))
+        counter("varve_scan_pages_total", "Pages that scans read.", UInt64(engine.scans.pages))
+        counter("varve_scan_bytes_total", "Stored bytes that scans read.", engine.scans.bytes)
+        counter("varve_scan_rows_total", "Rows that scans read.", engine.scans.rowsRead)
         counter("varve_compacted_rows_total", "Rows written by merges.", engine.rowsCompacted)
         counter("varve_compacted_bytes_total", "Bytes written by merges.", engine.bytesCompacted)
         counter("varve_replayed_rows_total", "Rows replayed from the log at the start.", engine.rowsReplayed)

@@ -43,9 +43,11 @@ extension Manifest {
 }
 
 extension SSTMetadata {
-    /// Outputs of one compaction are cut by key and share the inputs' sequence range; two of them may both hold a part of
-    /// the one key at their border.
+    /// Outputs of one compaction are cut by key and share the inputs' sequence range, which no others have; two of them may
+    /// both hold a part of the one key at their border. (`minKey` need not be of the first key column, so of pieces of one
+    /// run it says nothing.)
     fileprivate func mayShareKeys(with other: SSTMetadata) -> Bool {
-        minKey < other.maxKey && other.minKey < maxKey
+        if minSequence == other.minSequence, maxSequence == other.maxSequence { return false }
+        return minKey < other.maxKey && other.minKey < maxKey
     }
 }

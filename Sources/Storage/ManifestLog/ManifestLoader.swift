@@ -70,7 +70,7 @@ struct LoadedManifest {
         }
     }
 
-    private enum Failure: Error {
+    enum Failure: Error {
         case gone(ManifestError)
         case other(ManifestError)
 
@@ -86,7 +86,7 @@ struct LoadedManifest {
     }
 
     /// The snapshot, or an empty manifest, and the deltas after it.
-    private static func manifest(
+    static func manifest(
         of head: Head, since snapshot: ObjectReference?, in store: any ObjectStore
     ) async -> Result<Manifest, Failure> {
         do throws(Failure) {

@@ -47,32 +47,56 @@ public final class DirectoryStore: ObjectStore {
         let temporary = "\(layout.temporary)/\(hexadecimal(environment.random.next()))"
         return try await run("put", key.path, otherwise: .unanswered) { [self] in
             try writeTemporary(bytes, temporary)
-            do {
-                try layout.makeDurable(layout.directory(of: key))
-                try changing.withLock { _ in try rename(temporary, to: key, condition) }
-            } catch {
-                try? environment.fileSystem.remove(temporary)
-                throw error
-            }
-            do throws(FileSystemError) {
-                try environment.fileSystem.syncDirectory(layout.directory(of: key))
-            } catch {
-                // The new name is visible, and nobody knows whether it will be after a crash.
-                throw ObjectStoreError(.unanswered, "put", key.path, error.description)
-            }
+            try moveIntoPlace(temporary, key, condition)
             return tag(of: bytes)
         }
     }
 
-    private func writeTemporary(_ bytes: Bytes, _ path: String) throws {
-        let file: any FileHandle
+    public func upload(to key: ObjectKey) async throws(ObjectStoreError) -> any ObjectUpload {
+        let temporary = "\(layout.temporary)/\(hexadecimal(environment.random.next()))"
+        return try await run("put", key.path) { [self] in
+            DirectoryUpload(key: key, file: try makeTemporary(temporary), store: self)
+        }
+    }
+
+    public func freeBytes() async throws(ObjectStoreError) -> UInt64? {
+        try await run("ask for space", "") { [environment, layout] in
+            try environment.fileSystem.freeBytes(at: layout.root)
+        }
+    }
+
+    /// A synced temporary file under its key, durably. Gone when that fails.
+    func moveIntoPlace(_ temporary: String, _ key: ObjectKey, _ condition: PutCondition) throws {
+        do {
+            try layout.makeDurable(layout.directory(of: key))
+            try changing.withLock { _ in try rename(temporary, to: key, condition) }
+        } catch {
+            removeTemporary(temporary)
+            throw error
+        }
         do throws(FileSystemError) {
-            file = try environment.fileSystem.open(path, .createNew)
+            try environment.fileSystem.syncDirectory(layout.directory(of: key))
+        } catch {
+            // The new name is visible, and nobody knows whether it will be after a crash.
+            throw ObjectStoreError(.unanswered, "put", key.path, error.description)
+        }
+    }
+
+    /// What cannot be removed is in no listing, and goes at the next start.
+    func removeTemporary(_ path: String) { try? environment.fileSystem.remove(path) }
+
+    private func makeTemporary(_ path: String) throws -> any FileHandle {
+        do throws(FileSystemError) {
+            return try environment.fileSystem.open(path, .createNew)
         } catch {
             guard error.isAbsence else { throw error }
             try layout.makeDurable(layout.temporary)
-            file = try environment.fileSystem.open(path, .createNew)
+            return try environment.fileSystem.open(path, .createNew)
         }
+    }
+
+    private func writeTemporary(_ bytes: Bytes, _ path: String) throws {
+        let file = try makeTemporary(path)
         do {
             try file.write(bytes, at: 0)
             try file.sync()
@@ -191,7 +215,7 @@ public final class DirectoryStore: ObjectStore {
     }
 
     /// Runs `work` where blocking is allowed and gives its errors the store's words.
-    private func run<Value: Sendable>(
+    func run<Value: Sendable>(
         _ operation: String, _ key: String, otherwise: ObjectStoreError.Kind = .unavailable,
         _ work: @escaping @Sendable () throws -> Value
     ) async throws(ObjectStoreError) -> Value {

@@ -16,6 +16,10 @@ public protocol ObjectStore: Sendable {
     func list(under prefix: String, after start: ObjectKey?) async throws(ObjectStoreError) -> [ObjectMetadata]
     /// An absent key is a success.
     func delete(_ key: ObjectKey) async throws(ObjectStoreError)
+    /// Begins an object that is too large for memory. Not more than one at a time under a key.
+    func upload(to key: ObjectKey) async throws(ObjectStoreError) -> any ObjectUpload
+    /// Bytes that may still be stored; nil: not known, or without bound.
+    func freeBytes() async throws(ObjectStoreError) -> UInt64?
 }
 
 public enum PutCondition: Sendable, Hashable {

@@ -56,4 +56,10 @@ public struct PrefixedStore: ObjectStore {
     public func delete(_ key: ObjectKey) async throws(ObjectStoreError) {
         try await store.delete(try whole(key, "delete"))
     }
+
+    public func upload(to key: ObjectKey) async throws(ObjectStoreError) -> any ObjectUpload {
+        try await store.upload(to: try whole(key, "put"))
+    }
+
+    public func freeBytes() async throws(ObjectStoreError) -> UInt64? { try await store.freeBytes() }
 }

@@ -16,12 +16,14 @@ import Platform
 /// - Every column has an offset index, and a column index unless a page holds nothing but NaN.
 public struct ParquetFileWriter: Sendable {
     /// Where the next byte goes: what was written so far.
-    public var size: Int { bytes.count }
+    public var size: Int { taken + bytes.count }
     public let schema: ParquetSchema
 
     private let createdBy: String
     private let sortingColumns: [SortingColumn]
     private var bytes: [UInt8] = FileFrame.magic
+    /// Bytes before `bytes`, which were handed out already.
+    private var taken = 0
     private var rowGroups: [RowGroupMetadata] = []
     private var indexes: [[ChunkIndex]] = []
     private var open: OpenRowGroup?
@@ -48,7 +50,7 @@ public struct ParquetFileWriter: Sendable {
 
     public mutating func beginRowGroup() {
         precondition(open == nil, "the row group before is still open")
-        open = OpenRowGroup(start: bytes.count)
+        open = OpenRowGroup(start: size)
     }
 
     /// The next column of the open row group; columns come in the order of `schema.leaves`.
@@ -62,7 +64,7 @@ public struct ParquetFileWriter: Sendable {
         try check(chunk, leaf)
         var chunk = chunk
         if BoundOrder(leaf) == .unknown { chunk.hasStatistics = false }
-        let start = bytes.count
+        let start = size
         var uncompressed = 0
         var encodings: [PageEncoding] = []
         var counts: [EncodingCount] = []
@@ -71,17 +73,17 @@ public struct ParquetFileWriter: Sendable {
             encodings.append(.plain)
             counts.append(EncodingCount(.dictionary, .plain, count: 1))
         }
-        let dataStart = bytes.count
+        let dataStart = size
         var locations: [PageLocation] = []
         var row = 0
         for page in chunk.pages {
-            let offset = bytes.count
+            let offset = size
             switch chunk.version {
             case .v1: uncompressed += try writeVersion1(page, chunk.compression, leaf)
             case .v2: uncompressed += try write(page, chunk.compression, leaf)
             }
             locations.append(
-                PageLocation(offset: offset, size: bytes.count - offset, firstRow: row, rowCount: page.rows))
+                PageLocation(offset: offset, size: size - offset, firstRow: row, rowCount: page.rows))
             row += page.rows
             if !encodings.contains(page.encoding) { encodings.append(page.encoding) }
             if let i = counts.firstIndex(where: { $0.page == chunk.version.pageType && $0.encoding == page.encoding }) {
@@ -92,12 +94,13 @@ public struct ParquetFileWriter: Sendable {
         }
         if leaf.maximumDefinition + leaf.maximumRepetition > 0, !encodings.contains(.rle) { encodings.append(.rle) }
         let index = Self.columnIndex(of: chunk)
+        let stored = size - start
         open?.columns.append(
             ColumnChunkMetadata(
                 type: leaf.physical, path: leaf.path, encodings: encodings, encodingCounts: counts,
                 codec: chunk.compression.codec.parquet,
                 valueCount: chunk.pages.reduce(0) { $0 + $1.values }, uncompressedSize: uncompressed,
-                compressedSize: bytes.count - start, dataPageOffset: dataStart,
+                compressedSize: stored, dataPageOffset: dataStart,
                 dictionaryPageOffset: chunk.dictionary == nil ? nil : start,
                 statistics: Self.statistics(of: chunk, leaf), columnIndex: nil, offsetIndex: nil))
         open?.indexes.append(ChunkIndex(column: index, pages: locations))
@@ -118,13 +121,22 @@ public struct ParquetFileWriter: Sendable {
             RowGroupMetadata(
                 columns: group.columns, rowCount: rows,
                 uncompressedSize: group.columns.reduce(0) { $0 + $1.uncompressedSize },
-                compressedSize: bytes.count - group.start, sortingColumns: sortingColumns, fileOffset: group.start,
+                compressedSize: size - group.start, sortingColumns: sortingColumns, fileOffset: group.start,
                 ordinal: Int16(exactly: rowGroups.count)))
         indexes.append(group.indexes)
         open = nil
     }
 
-    /// The file. The keys of `FooterSeal` are added to `keyValueMetadata`.
+    /// The bytes of the row groups that have ended, as far as they were not taken before: so that a file need not be in
+    /// memory whole. What is left comes with the next call, or with `finish`.
+    public mutating func takeBytes() -> [UInt8] {
+        guard open == nil else { return [] }
+        taken += bytes.count
+        defer { bytes = [] }
+        return bytes
+    }
+
+    /// The file, without what was taken before. The keys of `FooterSeal` are added to `keyValueMetadata`.
     public mutating func finish(keyValueMetadata: [(String, String)]) throws(ParquetError) -> [UInt8] {
         guard open == nil else { throw ParquetError(.misuse, "a row group is still open") }
         let checksums = writeIndexes()
@@ -287,14 +299,14 @@ public struct ParquetFileWriter: Sendable {
             let start = bytes.count
             for (i, chunk) in columns.enumerated() {
                 guard let index = chunk.column else { continue }
-                let offset = bytes.count
+                let offset = size
                 bytes.append(contentsOf: index.encoded())
-                rowGroups[group].columns[i].columnIndex = offset..<bytes.count
+                rowGroups[group].columns[i].columnIndex = offset..<size
             }
             for (i, chunk) in columns.enumerated() {
-                let offset = bytes.count
+                let offset = size
                 bytes.append(contentsOf: OffsetIndex.encode(chunk.pages))
-                rowGroups[group].columns[i].offsetIndex = offset..<bytes.count
+                rowGroups[group].columns[i].offsetIndex = offset..<size
             }
             checksums.append(
                 bytes.withUnsafeBytes { CRC32C.checksum(UnsafeRawBufferPointer(rebasing: $0[start...])) })

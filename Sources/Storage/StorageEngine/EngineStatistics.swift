@@ -5,7 +5,7 @@ public import WAL
 public struct EngineStatistics: Sendable {
     public var writes: UInt64 = 0
     public var rowsWritten: UInt64 = 0
-    /// Writes refused for want of memory.
+    /// Writes refused for want of memory or disk.
     public var overloads: UInt64 = 0
     public var flushes: UInt64 = 0
     public var flushFailures: UInt64 = 0
@@ -13,6 +13,8 @@ public struct EngineStatistics: Sendable {
     public var bytesFlushed: UInt64 = 0
     public var compactions: UInt64 = 0
     public var compactionFailures: UInt64 = 0
+    /// Merges that were due and did not start, for want of disk or memory.
+    public var compactionsPostponed: UInt64 = 0
     public var rowsCompacted: UInt64 = 0
     public var bytesCompacted: UInt64 = 0
     public var rowsReplayed: UInt64 = 0
@@ -25,6 +27,20 @@ public struct EngineStatistics: Sendable {
     public var memoryBytes = 0
     public var epoch: UInt64 = 0
     public var manifestVersion: UInt64 = 0
+    /// Writers that wait for memory at this moment.
+    public var waitingWriters = 0
+    /// Free disk is below the reserve: writes are refused.
+    public var isDiskShort = false
+    /// Held by merges under way, as their budget counts.
+    public var compactionMemoryBytes = 0
+    /// Inputs that merges leave alone, with the reasons.
+    public var quarantined: [QuarantinedInput] = []
+    /// Why the last merge that was due did not start; nil: it did.
+    public var compactionHindrance: String?
+    /// Orphans of older claims that were deleted.
+    public var orphansCollected: UInt64 = 0
+    /// What all scans together passed over and read.
+    public var scans = ScanStatistics()
     public var log = LogStatistics()
 }
 
@@ -39,6 +55,8 @@ final class EngineCounts: Sendable {
     let bytesFlushed = Atomic<UInt64>(0)
     let compactions = Atomic<UInt64>(0)
     let compactionFailures = Atomic<UInt64>(0)
+    let compactionsPostponed = Atomic<UInt64>(0)
+    let orphansCollected = Atomic<UInt64>(0)
     let rowsCompacted = Atomic<UInt64>(0)
     let bytesCompacted = Atomic<UInt64>(0)
     let rowsReplayed = Atomic<UInt64>(0)
@@ -55,6 +73,8 @@ final class EngineCounts: Sendable {
         result.bytesFlushed = bytesFlushed.load(ordering: .relaxed)
         result.compactions = compactions.load(ordering: .relaxed)
         result.compactionFailures = compactionFailures.load(ordering: .relaxed)
+        result.compactionsPostponed = compactionsPostponed.load(ordering: .relaxed)
+        result.orphansCollected = orphansCollected.load(ordering: .relaxed)
         result.rowsCompacted = rowsCompacted.load(ordering: .relaxed)
         result.bytesCompacted = bytesCompacted.load(ordering: .relaxed)
         result.rowsReplayed = rowsReplayed.load(ordering: .relaxed)

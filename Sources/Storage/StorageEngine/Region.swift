@@ -38,6 +38,15 @@ public final class Region: Sendable {
     let shutFlag = Atomic<Bool>(false)
     /// What closing came to, once it is done.
     let closing = Mutex<Result<Void, StorageError>?>(nil)
+    /// What merges under way hold.
+    let ledger: WorkLedger
+    /// Writers that wait for room.
+    let writers: WriterQueue
+    let diskShortage = Mutex<DiskShortage?>(nil)
+    let orphans = Mutex(OrphanRecord())
+    /// Of the directory, where the region was opened in one; let go of at the end of closing.
+    let directoryLock = Mutex<(any FileLock)?>(nil)
+    let scanTotals: ScanCounters
     /// When a segment last got a part, in milliseconds: what the picker takes for 'nothing came since'.
     let lastAddition = Mutex<[TableSegment: Int64]>([:])
 
@@ -53,6 +62,10 @@ public final class Region: Sendable {
         writer = parts.writer
         objects = parts.objects
         garbage = parts.garbage
+        writers = parts.writers
+        scanTotals = parts.scanTotals
+        ledger = WorkLedger(
+            memory: parts.options.compaction.memoryLimit, setAside: ByteCount(parts.options.flushSize.bytes / 4))
     }
 
     /// What can be read at this moment; it does not change while it is held.
@@ -64,13 +77,14 @@ public final class Region: Sendable {
     public func stage(_ batch: WriteBatch) throws(StorageError) -> StagedWrite {
         let placed = try BatchPlacement.place(batch.rows, tables)
         let size = BatchPlacement.memorySize(batch.rows)
+        if let shortage = diskShortage.withLock({ $0 }) {
+            counts.overloads.add(1, ordering: .relaxed)
+            throw shortage.error
+        }
         guard let reservation = writer.budget.reserve(size) else {
             requestFlush()
             counts.overloads.add(1, ordering: .relaxed)
-            throw StorageError(
-                .overloaded,
-                "unflushed rows hold \(ByteCount(writer.budget.inUse)) of \(ByteCount(writer.budget.limit)); "
-                    + "try again in a second, or raise memory-limit")
+            throw overloaded
         }
         let sequence = try writer.stage(placed, BatchPlacement.logEntries(batch.rows), reservation)
         return StagedWrite(sequence: sequence, rows: batch.rowCount)
@@ -90,9 +104,20 @@ public final class Region: Sendable {
         if writer.unflushedBytes > options.flushSize.bytes { requestFlush() }
     }
 
-    /// Stages and commits.
+    /// Stages and commits; waits for room where memory is short (`admit`).
     public func write(_ batch: WriteBatch) async throws(StorageError) {
-        try await commit(stage(batch))
+        let staged = try await whenAdmitted(bytes: BatchPlacement.memorySize(batch.rows)) {
+            () throws(StorageError) in try stage(batch)
+        }
+        try await commit(staged)
+    }
+
+    /// The first snapshot that is newer than `epoch`: at once where there is one; nil when the region closes before.
+    /// - Throws: `.unavailable` when the task is cancelled.
+    public func snapshot(after epoch: Epoch) async throws(StorageError) -> Snapshot? {
+        do throws(CancellationError) {
+            return try await introducer.snapshot(after: epoch)
+        } catch { throw StorageError(wrapping: error) }
     }
 
     /// Counters of the manifest: the values after the last reservation.
@@ -126,6 +151,15 @@ public final class Region: Sendable {
         result.memoryBytes = writer.budget.inUse
         result.epoch = snapshot.epoch.rawValue
         result.manifestVersion = manifest.manifest.version.rawValue
+        result.waitingWriters = writers.count
+        result.isDiskShort = diskShortage.withLock { $0 != nil }
+        result.compactionMemoryBytes = ledger.memory.inUse
+        let now = environment.time.monotonic()
+        compactionTrouble.withLock {
+            result.quarantined = $0.reports(at: now)
+            result.compactionHindrance = $0.hindrance
+        }
+        result.scans = scanTotals.statistics
         result.log = log.statistics
         return result
     }

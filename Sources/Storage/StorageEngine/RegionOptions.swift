@@ -19,8 +19,17 @@ public struct RegionOptions: Sendable {
     public var flushSize = ByteCount.mebibytes(64)
     /// …or this long after their first write. 1 s … 1 day; default 10 min.
     public var flushAge = Duration.seconds(600)
-    /// What mem parts may hold before writers are told to come back later. Default 512 MiB.
+    /// What mem parts may hold before writers wait, and then are told to come back later. Default 512 MiB.
     public var memoryLimit = ByteCount.mebibytes(512)
+    /// How long a writer waits for room in memory. 0 … 60 s; default 5 s. Without background work nobody waits.
+    public var writerPatience = Duration.seconds(5)
+    /// How many writers may wait. 0 … 100,000; default 1,024.
+    public var waitingWriters = 1_024
+    /// Below so much free disk writes are refused, so that flush, merges and the log's end have room. Default 32 MiB; 0
+    /// never refuses.
+    public var diskReserve = ByteCount.mebibytes(32)
+    /// How long a replaced object of a bucket stays for readers elsewhere. Default 0: a directory has none.
+    public var garbageGrace = Duration.zero
     /// Rows older than this are gone; nil: kept for ever.
     public var retention: Duration?
     public var compaction = CompactionOptions()
@@ -43,7 +52,14 @@ public struct RegionOptions: Sendable {
             found.append("memory-limit is \(memoryLimit); use at least twice flush-size (\(flushSize))")
         }
         if let retention, retention < .seconds(3600) { found.append("retention is \(retention); use at least 1 h") }
-        return found
+        if !(Duration.zero...Duration.seconds(60)).contains(writerPatience) {
+            found.append("writer patience is \(writerPatience); use 0 … 60 s")
+        }
+        if !(0...100_000).contains(waitingWriters) {
+            found.append("waiting writers are \(waitingWriters); use 0 … 100000")
+        }
+        if diskReserve.bytes < 0 { found.append("disk-reserve is \(diskReserve); use 0 or more") }
+        return found + compaction.problems()
     }
 }
 

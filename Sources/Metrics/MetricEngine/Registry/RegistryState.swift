@@ -43,6 +43,7 @@ struct RegistryState: Sendable {
         metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer, id: Int64, names: MetricNames
     ) -> UInt32 {
         let (ordinal, isNew) = index.insert(metric: metric, labels: labels)
+        numbers.skip(SeriesID(rawValue: id))
         learn(number: SeriesID(rawValue: id).metric, ofMetric: Int(index.metricCode(ordinal)), metric, names)
         if isNew {
             append(id: id, of: ordinal)

@@ -27,6 +27,16 @@ struct SeriesNumbers: Sendable, Equatable {
         seriesLimit = nextSeries
     }
 
+    /// An id that is there already, in the log: numbers go on after it, whatever the manifest says of them. A manifest that
+    /// was made again knows the numbers in objects only.
+    mutating func skip(_ id: SeriesID) {
+        guard id.rawValue > 0 else { return }
+        nextMetric = max(nextMetric, min(UInt64(id.metric), UInt64(SeriesID.maximumMetric)) + 1)
+        metricLimit = max(metricLimit, nextMetric)
+        nextSeries = max(nextSeries, min(UInt64(id.series), UInt64(SeriesID.maximumSeries)) + 1)
+        seriesLimit = max(seriesLimit, nextSeries)
+    }
+
     /// Whether so many numbers can be handed out now.
     func has(_ needed: NumbersNeeded) -> Bool {
         nextMetric + UInt64(needed.metrics) <= metricLimit && nextSeries + UInt64(needed.series) <= seriesLimit

@@ -13,7 +13,7 @@ import StorageEngine
 /// - Memory: the pages of one step and two steps of rows.
 final class SamplesCursor: BatchCursor {
     /// Rows of a step, before their times are looked at. A batch has fewer than twice as many.
-    private static let stepRows = 65_536
+    private let stepRows: Int
     /// Pages of integers that a step touches at most: wanted rows may lie far apart.
     private static let stepPages = 256
 
@@ -38,12 +38,13 @@ final class SamplesCursor: BatchCursor {
         precondition(scan.keys == nil || scan.selectionColumn == 0, "samples are selected by series id")
         self.reader = reader
         self.scan = scan
+        stepRows = scan.stepRows
     }
 
     func next() async throws -> RecordBatch? {
         do {
             var rows = SamplesRows()
-            while rows.count < Self.stepRows {
+            while rows.count < stepRows {
                 guard try await openRowGroup() else { break }
                 try await takeStep(into: &rows)
             }
@@ -65,7 +66,9 @@ final class SamplesCursor: BatchCursor {
             guard nextGroup < reader.file.metadata.rowGroups.count else { return false }
             let number = nextGroup
             nextGroup += 1
-            guard isWanted(number) else { continue }
+            let isWanted = isWanted(number)
+            scan.counters?.noteRowGroup(isPruned: !isWanted)
+            guard isWanted else { continue }
             let index = try await reader.rowIndex(number)
             let series = index.series(among: scan.keys)
             if series.isEmpty { continue }
@@ -92,19 +95,19 @@ final class SamplesCursor: BatchCursor {
 
     private func takeStep(into rows: inout SamplesRows) async throws {
         guard var group = current else { return }
-        let spans = Self.nextSpans(&group)
+        let spans = nextSpans(&group)
         current = group
         let narrowed = try await times(of: spans, in: group, &rows)
         guard !narrowed.isEmpty else { return }
         try await values(of: narrowed, in: group, &rows)
     }
 
-    private static func nextSpans(_ group: inout OpenRowGroup) -> [SamplesSpan] {
+    private func nextSpans(_ group: inout OpenRowGroup) -> [SamplesSpan] {
         var spans: [SamplesSpan] = []
         var rows = 0
         var pages = 0
         var lastPage = -1
-        while group.done < group.series.count, rows < stepRows, pages < stepPages {
+        while group.done < group.series.count, rows < stepRows, pages < Self.stepPages {
             let series = group.series[group.done]
             var range = group.index.rows(series)
             range = range.lowerBound + group.doneRows..<range.upperBound
@@ -133,7 +136,9 @@ final class SamplesCursor: BatchCursor {
             return times.overlaps(bounds)
         }
         guard !wanted.isEmpty else { return [] }
-        let column = try await reader.file.read(group.pages.times.request(wanted))
+        let request = group.pages.times.request(wanted)
+        try await scan.counters?.note([request], of: reader.file)
+        let column = try await reader.file.read(request)
         var narrowed: [Range<Int>] = []
         var first = 0  // the first span that reaches into the page or beyond
         for page in column.pages {
@@ -169,6 +174,7 @@ final class SamplesCursor: BatchCursor {
         var requests: [PageRequest] = []
         if !integers.isEmpty { requests.append(group.pages.integers.request(integers)) }
         if !doubles.isEmpty { requests.append(group.pages.doubles.request(doubles)) }
+        try await scan.counters?.note(requests, of: reader.file)
         let columns = try await reader.file.read(requests)
         var filler = SamplesValueFiller(ranges, into: rows.values.count)
         rows.values.append(contentsOf: repeatElement(0, count: filler.rowCount))

@@ -23,6 +23,8 @@ final class SamplesFileReader: TableFileReader {
 
     var rowCount: UInt64 { UInt64(file.rowCount) }
 
+    func value(for key: String) -> String? { file.metadata.value(for: key) }
+
     func cursor(_ scan: FileScan) -> any BatchCursor { SamplesCursor(self, scan) }
 
     func rowIndex(_ rowGroup: Int) async throws -> SamplesRowIndex {

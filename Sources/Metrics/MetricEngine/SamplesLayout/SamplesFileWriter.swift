@@ -5,7 +5,7 @@ import StorageEngine
 
 /// Makes one samples file: rows gather until a row group is full, then become columns.
 ///
-/// - Memory: one row group and a batch, besides the file itself.
+/// - Memory: one row group and a batch, besides what of the file was not taken.
 struct SamplesFileWriter: TableFileWriter {
     private let context: FileContext
     private let options: SamplesLayout.Options
@@ -44,10 +44,15 @@ struct SamplesFileWriter: TableFileWriter {
         }
     }
 
-    mutating func finish() throws(StorageError) -> Bytes {
+    mutating func takeBytes() -> Bytes { file.takeBytes() }
+
+    /// Pending rows as they will be, roughly.
+    var size: Int { file.size + pending.rows * 2 }
+
+    mutating func finish(marks: [(String, String)]) throws(StorageError) -> Bytes {
         if pending.rows > 0 { try writeRowGroup(pending.rows) }
         do {
-            return try file.finish(keyValueMetadata: SamplesFormat.keyValues(context, bounds))
+            return try file.finish(keyValueMetadata: SamplesFormat.keyValues(context, bounds) + marks)
         } catch {
             throw StorageError(.unavailable, "a file of samples was not written: \(error)")
         }

@@ -54,7 +54,7 @@ enum SamplesFormat {
             ("varve.seq_min", context.sequences.lowerBound.description),
             ("varve.seq_max", context.sequences.upperBound.description),
             ("varve.replaces", context.replaces.map(\.description).joined(separator: ",")),
-            ("varve.update_mode", context.updateMode == .overwrite ? "overwrite" : "append"),
+            ("varve.update_mode", context.updateMode.name),
             ("varve.value", valueExpression),
         ]
     }

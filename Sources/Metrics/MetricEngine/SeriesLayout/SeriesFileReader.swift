@@ -18,6 +18,8 @@ final class SeriesFileReader: TableFileReader {
 
     var rowCount: UInt64 { UInt64(file.rowCount) }
 
+    func value(for key: String) -> String? { file.metadata.value(for: key) }
+
     func cursor(_ scan: FileScan) -> any BatchCursor { SeriesCursor(self, scan) }
 }
 
@@ -39,7 +41,8 @@ private final class SeriesCursor: BatchCursor {
         self.reader = reader
         self.scan = scan
         pages = AlignedPages(
-            reader.file, scan, keyLeaf: Leaf.seriesID.rawValue, timeLeaf: Leaf.segment.rawValue, stepRows: 1 << 14)
+            reader.file, scan, keyLeaf: Leaf.seriesID.rawValue, timeLeaf: Leaf.segment.rawValue,
+            stepRows: min(1 << 14, scan.stepRows))
     }
 
     func next() async throws -> RecordBatch? {
@@ -64,19 +67,23 @@ private final class SeriesCursor: BatchCursor {
         func request(_ leaf: Int, withDictionary: Bool = true) -> PageRequest {
             PageRequest(rowGroup: step.rowGroup, column: leaf, pages: step.pages, withDictionary: withDictionary)
         }
-        let found = try await file.read([request(Leaf.seriesID.rawValue), request(Leaf.segment.rawValue)])
+        let identity = [request(Leaf.seriesID.rawValue), request(Leaf.segment.rawValue)]
+        try await scan.counters?.note(identity, of: file)
+        let found = try await file.read(identity)
         let ids = try found[0].int64s()
         let segments = try found[1].int64s()
         let wanted = scan.wantedRows(keys: ids, times: segments) ?? Array(ids.indices)
         guard !wanted.isEmpty else { return RecordBatch(emptyOf: reader.schema) }
 
         let otherLeaf = file.leaves.count - 2
-        var stored = try await file.read(
+        let labels =
             [request(Leaf.metric.rawValue, withDictionary: metricDictionary == nil)]
-                + reader.labels.indices.map {
-                    request(reader.labels[$0].leaf, withDictionary: labelDictionaries[$0] == nil)
-                }
-                + (0..<2).map { request(otherLeaf + $0, withDictionary: otherDictionaries[$0] == nil) })
+            + reader.labels.indices.map {
+                request(reader.labels[$0].leaf, withDictionary: labelDictionaries[$0] == nil)
+            }
+            + (0..<2).map { request(otherLeaf + $0, withDictionary: otherDictionaries[$0] == nil) }
+        try await scan.counters?.note(labels, of: file)
+        var stored = try await file.read(labels)
         Self.keep(&stored[0], in: &metricDictionary)
         for i in reader.labels.indices { Self.keep(&stored[1 + i], in: &labelDictionaries[i]) }
         for i in 0..<2 { Self.keep(&stored[1 + reader.labels.count + i], in: &otherDictionaries[i]) }
@@ -88,14 +95,17 @@ private final class SeriesCursor: BatchCursor {
             },
             others: try StringMaps(keys: stored[stored.count - 2], values: stored[stored.count - 1]))
         var metrics = BytesColumn()
-        var labels = BytesColumn()
+        var canonical = BytesColumn()
         for row in wanted {
             metrics.append(names[row])
-            labels.append(assembly.canonicalLabels(of: row))
+            canonical.append(assembly.canonicalLabels(of: row))
         }
         return RecordBatch(
             trusted: reader.schema,
-            [.int64(wanted.map { segments[$0] }), .int64(wanted.map { ids[$0] }), .bytes(metrics), .bytes(labels)])
+            [
+                .int64(wanted.map { segments[$0] }), .int64(wanted.map { ids[$0] }), .bytes(metrics),
+                .bytes(canonical),
+            ])
     }
 
     /// A dictionary is read with the first pages of its row group, and lent to those that follow.

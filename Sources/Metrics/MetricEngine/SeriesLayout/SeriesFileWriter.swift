@@ -10,7 +10,8 @@ import StorageEngine
 /// 2. At the end the commonest keys become columns.
 /// 3. Row group by row group, labels are dealt out to their columns.
 ///
-/// - Memory: all rows of the file, since its columns depend on all of them, and one row group in columns.
+/// - Memory: all rows of the file, since its columns depend on all of them, and one row group in columns. So a file ends
+///   early (`heldPerByte`): the rows go on in the next one.
 struct SeriesFileWriter: TableFileWriter {
     private let context: FileContext
     private let options: SeriesLayout.Options
@@ -47,7 +48,12 @@ struct SeriesFileWriter: TableFileWriter {
         bounds.add(keys: rows.columns[SeriesFormat.Row.seriesID].int64s)
     }
 
-    mutating func finish() throws(StorageError) -> Bytes {
+    /// Of the bound of an output, rows in memory may hold a quarter.
+    private static let heldPerByte = 4
+
+    var size: Int { (labels.bytes.count + metrics.bytes.count + ids.count * 32) * Self.heldPerByte }
+
+    mutating func finish(marks: [(String, String)]) throws(StorageError) -> Bytes {
         let columns = SeriesLabelColumns(
             choosingFrom: Dictionary(uniqueKeysWithValues: zip(keys.names, counts)), most: options.labelColumns)
         // The column of each key; nil: labels_other.
@@ -61,7 +67,7 @@ struct SeriesFileWriter: TableFileWriter {
         }
         do {
             return try file.finish(
-                keyValueMetadata: FileDescription.keyValues(context, format: SeriesFormat.version, bounds))
+                keyValueMetadata: FileDescription.keyValues(context, format: SeriesFormat.version, bounds) + marks)
         } catch {
             throw failed(error)
         }

@@ -1,5 +1,6 @@
 import Columnar
 import ManifestLog
+import ObjectStorage
 import Platform
 import Synchronization
 
@@ -13,37 +14,59 @@ extension Region {
         }
     }
 
-    /// Merges what the picker finds worth merging, until it finds nothing. Failures wait for the next chance; what is
-    /// damaged is passed over, so that one bad object does not keep all others from being merged.
+    /// What the background does by itself: merges what is worth merging now. For those who turned the background off.
+    public func mergeWhereDue() async { await compactWhereDue() }
+
+    /// Merges what the picker finds worth merging, until it finds nothing. Failures wait for the next chance. What is
+    /// damaged, or does not fit the disk or the memory now, is passed over, so that one bad or large input does not keep
+    /// all others from being merged.
     func compactWhereDue() async {
         var passedOver: Set<SSTID> = []
         while !Task.isCancelled {
             let task: CompactionPicker.Task?
             do {
-                let avoided = passedOver.union(compactionTrouble.withLock { $0.given })
                 task = try await compactionLock.withLock { () async throws(MergeFailure) -> CompactionPicker.Task? in
                     guard !writer.isClosed else { return nil }
                     let task = CompactionPicker.pick(
-                        from: snapshot.objects, busy: avoided, now: environment.time.now(),
+                        from: snapshot.objects, busy: passedOver.union(setAside), now: environment.time.now(),
                         lastAddition: lastAddition.withLock { $0 }, options: options.compaction)
                     guard let task else { return nil }
                     do {
                         return try await merge(task) ? task : nil
-                    } catch { throw MergeFailure(task: task, cause: StorageError(wrapping: error)) }
+                    } catch { throw MergeFailure(task: task, cause: error) }
                 }
                 guard let task else { return }
                 compactionTrouble.withLock { $0.forget(task.inputs) }
             } catch {
+                if let refusal = error.cause as? WorkLedger.Refusal {
+                    counts.compactionsPostponed.add(1, ordering: .relaxed)
+                    compactionTrouble.withLock { $0.hindrance = refusal.text(of: error.task.inputs.count) }
+                    passedOver.formUnion(error.task.inputs)
+                    continue
+                }
+                let cause = StorageError(wrapping: error.cause)
                 counts.compactionFailures.add(1, ordering: .relaxed)
-                guard error.cause.kind == .damaged || error.cause.kind == .foreign else { return }
-                compactionTrouble.withLock { $0.note(error.task.inputs) }
+                guard cause.kind == .damaged || cause.kind == .foreign else { return }
+                noteTrouble(error.task.inputs, cause)
                 passedOver.formUnion(error.task.inputs)
             }
         }
     }
 
-    /// Merges every segment of every table as far as the bound of an output allows, to one run where it does. Returns
-    /// when replaced objects that nobody reads are gone; readers are waited for, but not for ever.
+    /// Inputs of merges under way, and those in quarantine.
+    private var setAside: Set<SSTID> {
+        let now = environment.time.monotonic()
+        return compactionTrouble.withLock { $0.quarantined(at: now) }.union(ledger.busy)
+    }
+
+    private func noteTrouble(_ inputs: [SSTID], _ cause: StorageError) {
+        let now = environment.time.monotonic()
+        compactionTrouble.withLock { $0.note(inputs, cause, at: now, for: options.compaction.quarantineTime) }
+    }
+
+    /// Merges every segment of every table to one run. Returns when replaced objects that nobody reads are gone; readers
+    /// are waited for, but not for ever.
+    /// - Throws: where a merge fails, or does not fit the free disk or the memory of merges: the rest stays as it is.
     public func compact() async throws(StorageError) {
         do {
             try await compactionLock.withLock {
@@ -51,10 +74,14 @@ extension Region {
                 let places = Set(snapshot.objects.map { TableSegment(table: $0.table, segment: $0.segment) })
                 for place in places.sorted(by: { $0.segment.lowerBound > $1.segment.lowerBound }) {
                     while let task = CompactionPicker.everything(
-                        of: place, from: snapshot.objects, options: options.compaction)
+                        of: place, from: snapshot.objects, busy: ledger.busy, options: options.compaction)
                     {
                         guard !writer.isClosed else { throw StorageError(.closed, "the database is closed") }
-                        guard try await merge(task) else { break }
+                        do {
+                            guard try await merge(task) else { break }
+                        } catch let refusal as WorkLedger.Refusal {
+                            throw StorageError(.unavailable, refusal.text(of: task.inputs.count))
+                        }
                     }
                 }
             }
@@ -67,40 +94,50 @@ extension Region {
         }
     }
 
-    /// Reads the inputs, writes one output, and swaps them in one change of the manifest; false: there was nothing to do.
+    /// Reads the inputs, writes one run, and swaps them in one change of the manifest; false: there was nothing to do.
+    /// - Throws: `WorkLedger.Refusal` before anything is begun, when it does not fit.
     private func merge(_ task: CompactionPicker.Task) async throws -> Bool {
         // An earlier merge may have been committed without our knowing: then the inputs are others.
         try await settleDoubt()
+        guard let table = tables[task.place.table] else { return false }
+        let wanted = Set(task.inputs)
+        let runs = snapshot.parts.runs(of: task.place).filter { run in run.contains { wanted.contains($0.metadata.id) }
+        }
+        let inputs = runs.joined().map(\.metadata)
+        // Pieces of a run go together, and no run between others stays.
+        guard inputs.count == wanted.count else { return false }
+        let estimate = MergeEstimate(inputs: inputs, runs: runs.count, table: table, options: options.compaction)
+        let reservation = try ledger.reserve(task.inputs, estimate, free: try await store.freeBytes())
+        defer { reservation.release() }
         return try await withTaskExecutorPreference(environment.heavyExecutor) {
-            try await mergeHeavily(task)
+            try await mergeHeavily(task, table)
         }
     }
 
-    private func mergeHeavily(_ task: CompactionPicker.Task) async throws -> Bool {
+    private func mergeHeavily(_ task: CompactionPicker.Task, _ table: TableDefinition) async throws -> Bool {
         let wanted = Set(task.inputs)
         var change = ManifestChange()
         do {
             // The parts are let go of before they are replaced: they end with the last reader's snapshot.
-            let inputs = (snapshot.parts.ssts[task.place] ?? []).filter { wanted.contains($0.metadata.id) }
-            guard inputs.count == wanted.count, let table = tables[task.place.table],
-                let least = inputs.first?.metadata.minSequence, let greatest = inputs.last?.metadata.maxSequence
+            let runs = snapshot.parts.runs(of: task.place).map { run in
+                run.filter { wanted.contains($0.metadata.id) }
+            }.filter { !$0.isEmpty }
+            let inputs = runs.flatMap { $0 }
+            guard inputs.count == wanted.count, let least = inputs.first?.metadata.minSequence,
+                let greatest = inputs.last?.metadata.maxSequence
             else { return false }
             let context = FileContext(
                 table: table.name, schema: table.schema, updateMode: table.updateMode, segment: task.place.segment,
-                sequences: least...greatest, replaces: task.inputs, purpose: .compaction)
+                sequences: least...greatest, replaces: task.inputs, purpose: .compaction,
+                selectionColumn: table.selectionColumn)
+            var scan = FileScan()
+            scan.stepRows = FileScan.stepRows(of: runs.count)
             let rows = MergeCursor(
-                inputs.map { SSTCursor($0, FileScan()) }, schema: table.schema, mode: table.updateMode)
-            guard let made = try await ObjectWriting.write(rows, context, table, in: self) else { return false }
-            change.added = [made]
+                runs.map { run in RunCursor(run.map { SSTCursor($0, scan) }) }, schema: table.schema,
+                mode: table.updateMode)
+            change.added = try await ObjectWriting.write(rows, context, table, in: self)
             change.removed = task.inputs
-            let read = inputs.reduce(UInt64(0)) { $0 + $1.metadata.rows }
-            guard made.rows + UInt64(rows.duplicates) == read else {
-                discard(change.added)
-                throw StorageError(
-                    .damaged,
-                    "a merge of \(inputs.count) objects of table \(table.name) read \(read) rows, dropped "
-                        + "\(rows.duplicates) repeated keys and wrote \(made.rows); nothing was replaced")
-            }
+            try checkCounts(of: inputs.map(\.metadata), change.added, dropped: rows.duplicates, table)
         }
         let whole = change
         do {
@@ -109,6 +146,7 @@ extension Region {
                 counts.compactions.add(1, ordering: .relaxed)
                 counts.rowsCompacted.add(whole.added.reduce(0) { $0 + $1.rows }, ordering: .relaxed)
                 counts.bytesCompacted.add(whole.added.reduce(0) { $0 + $1.size }, ordering: .relaxed)
+                compactionTrouble.withLock { $0.hindrance = nil }
             }
         } catch {
             discard(whole.added)
@@ -116,23 +154,39 @@ extension Region {
         }
         return true
     }
+
+    /// Rows in − repeated keys = rows out, or nothing is replaced.
+    private func checkCounts(
+        of inputs: [SSTMetadata], _ made: [SSTMetadata], dropped: Int, _ table: TableDefinition
+    ) throws(StorageError) {
+        let read = inputs.reduce(UInt64(0)) { $0 + $1.rows }
+        let written = made.reduce(UInt64(0)) { $0 + $1.rows }
+        guard written + UInt64(dropped) != read || made.isEmpty else { return }
+        discard(made)
+        throw StorageError(
+            .damaged,
+            "a merge of \(inputs.count) objects of table \(table.name) read \(read) rows, dropped \(dropped) repeated "
+                + "keys and wrote \(written); nothing was replaced")
+    }
 }
 
 /// A merge that failed, and on what.
 private struct MergeFailure: Error {
     let task: CompactionPicker.Task
-    let cause: StorageError
+    let cause: any Error
 }
 
-/// Inputs that merges have failed on because of their bytes.
-struct CompactionTrouble: Sendable {
-    /// So many failures and an input is left alone until the region is opened again.
-    static let patience = 3
-    private var failures: [SSTID: Int] = [:]
-
-    mutating func note(_ inputs: [SSTID]) { for id in inputs { failures[id, default: 0] += 1 } }
-    mutating func forget(_ inputs: [SSTID]) { for id in inputs { failures[id] = nil } }
-
-    /// Those left alone.
-    var given: Set<SSTID> { Set(failures.filter { $0.value >= Self.patience }.keys) }
+extension WorkLedger.Refusal {
+    /// - Parameter count: objects that the merge would read.
+    func text(of count: Int) -> String {
+        switch self {
+        case .inputsAreBusy: "a merge of \(count) objects waits for another that reads one of them"
+        case .memory(let wanted, let free):
+            "a merge of \(count) objects needs \(ByteCount(wanted)) of memory and \(ByteCount(max(free, 0))) are free; "
+                + "it waits for other merges to end"
+        case .disk(let wanted, let free):
+            "a merge of \(count) objects needs \(ByteCount(Int(clamping: wanted))) of free disk and "
+                + "\(ByteCount(Int(clamping: free))) are there for it; free some space or add some"
+        }
+    }
 }

@@ -1,3 +1,4 @@
+public import Columnar
 public import Parquet
 
 /// The pages of a file that a scan has to look at, a few at a time.
@@ -17,6 +18,8 @@ public struct AlignedPages {
     private let scan: FileScan
     private let keyLeaf: Int?
     private let timeLeaf: Int?
+    /// Of the leaves, where they are the table's columns: then the scan's filter prunes, too.
+    private let types: [ColumnType]?
     /// Rows of a step, at most, unless one page has more.
     private let stepRows: Int
     private var nextRowGroup = 0
@@ -27,8 +30,12 @@ public struct AlignedPages {
     /// - Parameters:
     ///   - keyLeaf: the leaf of the scan's selection column; nil: there is none.
     ///   - timeLeaf: the leaf of the time column; nil: there is none.
-    public init(_ file: ParquetFile, _ scan: FileScan, keyLeaf: Int?, timeLeaf: Int?, stepRows: Int) {
+    ///   - types: of the leaves, where leaf i is column i of the table; nil: they are others.
+    public init(
+        _ file: ParquetFile, _ scan: FileScan, keyLeaf: Int?, timeLeaf: Int?, types: [ColumnType]? = nil, stepRows: Int
+    ) {
         self.file = file
+        self.types = types
         self.scan = scan
         self.keyLeaf = keyLeaf
         self.timeLeaf = timeLeaf
@@ -43,7 +50,9 @@ public struct AlignedPages {
             waitingRowGroup = nextRowGroup
             nextRowGroup += 1
             isFirst = true
-            if isWanted(waitingRowGroup) { waiting = try await pages(waitingRowGroup) }
+            let isWanted = isWanted(waitingRowGroup)
+            scan.counters?.noteRowGroup(isPruned: !isWanted)
+            if isWanted { waiting = try await pages(waitingRowGroup) }
         }
         var rows = 0
         var pages: [Int] = []
@@ -64,8 +73,17 @@ public struct AlignedPages {
         if let timeLeaf, let bounds = columns[timeLeaf].statistics?.int64Bounds, !scan.mayWant(times: bounds) {
             return false
         }
-        return true
+        guard let filter, let types else { return true }
+        return filter.mayMatch { column in
+            guard let statistics = columns[column].statistics, let least = statistics.minimum,
+                let greatest = statistics.maximum
+            else { return nil }
+            return ClosedBounds(plain: least[...], greatest[...], types[column])
+        }
     }
+
+    /// The filter, where the file's leaves are the table's columns.
+    private var filter: Predicate? { types == nil ? nil : scan.filter }
 
     private func pages(_ rowGroup: Int) async throws -> [(page: Int, rows: Int)] {
         let locations = try await file.pageLocations(rowGroup: rowGroup, column: 0)
@@ -79,11 +97,49 @@ public struct AlignedPages {
         }
         let keys = keyLeaf == nil ? nil : try await file.columnIndex(rowGroup: rowGroup, column: keyLeaf ?? 0)
         let times = timeLeaf == nil ? nil : try await file.columnIndex(rowGroup: rowGroup, column: timeLeaf ?? 0)
+        var indexes: [Int: ColumnIndex] = [:]
+        for column in filter?.columns ?? [] {
+            indexes[column] = try await file.columnIndex(rowGroup: rowGroup, column: column)
+        }
         return locations.enumerated().compactMap { page, location in
+            if let filter, let types {
+                let mayMatch = filter.mayMatch { column in
+                    guard let index = indexes[column], !index.nullPages[page] else { return nil }
+                    return ClosedBounds(plain: index.minima[page], index.maxima[page], types[column])
+                }
+                if !mayMatch { return nil }
+            }
             if let bounds = keys?.int64Bounds(page), !scan.mayWant(keys: bounds) { return nil }
             if let bounds = times?.int64Bounds(page), !scan.mayWant(times: bounds) { return nil }
             return (page, location.rowCount)
         }
+    }
+}
+
+extension ClosedBounds {
+    /// From a file's statistics, plain-encoded; nil where they make no sense.
+    init?(plain least: ArraySlice<UInt8>, _ greatest: ArraySlice<UInt8>, _ type: ColumnType) {
+        switch type {
+        case .int64, .timestamp:
+            guard let low = Int64(littleEndian: least), let high = Int64(littleEndian: greatest), low <= high else {
+                return nil
+            }
+            self.init(.int64(low), .int64(high))
+        case .float64:
+            guard let low = Int64(littleEndian: least), let high = Int64(littleEndian: greatest) else { return nil }
+            let bounds = (Double(bitPattern: UInt64(bitPattern: low)), Double(bitPattern: UInt64(bitPattern: high)))
+            guard bounds.0 <= bounds.1 else { return nil }
+            self.init(.float64(bounds.0), .float64(bounds.1))
+        case .bytes, .text: self.init(.bytes(Array(least)), .bytes(Array(greatest)))
+        case .bool: return nil
+        }
+    }
+}
+
+extension Int64 {
+    fileprivate init?(littleEndian bytes: ArraySlice<UInt8>) {
+        guard bytes.count == 8 else { return nil }
+        self.init(bitPattern: bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) })
     }
 }
 

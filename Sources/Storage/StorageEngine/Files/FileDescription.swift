@@ -11,7 +11,12 @@ import Platform
 ///     varve.min_id, varve.max_id                      of the selection column; 0 without one
 ///     varve.seq_min, varve.seq_max                    sequence numbers
 ///     varve.replaces                                  ids of the files that it took the place of, commas between
-///     varve.update_mode                               overwrite, append
+///     varve.update_mode                               overwrite, append, bytes-append
+///     varve.change                                    id of the first of the files that one flush or merge wrote
+///     varve.piece                                     which of them it is, from 0
+///     varve.pieces                                    in the last of them: how many there are
+///
+/// A merge whose last file is missing was never committed: its outputs are not whole.
 public enum FileDescription {
     /// Least and greatest time and key, gathered while rows go by.
     public struct Bounds: Sendable, Equatable {
@@ -48,7 +53,7 @@ public enum FileDescription {
             ("varve.seq_min", context.sequences.lowerBound.description),
             ("varve.seq_max", context.sequences.upperBound.description),
             ("varve.replaces", context.replaces.map(\.description).joined(separator: ",")),
-            ("varve.update_mode", context.updateMode == .overwrite ? "overwrite" : "append"),
+            ("varve.update_mode", context.updateMode.name),
         ]
     }
 
@@ -101,5 +106,74 @@ extension StorageError {
         case .unsupported: self.init(.foreign, error.description)
         case .misuse: self.init(.unavailable, error.description)
         }
+    }
+}
+
+extension FileDescription {
+    /// What a file says of itself otherwise than the manifest; nil: nothing. A layout that says nothing is believed.
+    static func difference(
+        of file: any TableFileReader, from metadata: SSTMetadata, _ table: TableDefinition
+    ) -> String? {
+        var expected: [(key: String, value: String)] = [
+            ("varve.table", table.name),
+            ("varve.segment_start", String(metadata.segment.lowerBound)),
+            ("varve.segment_end", String(metadata.segment.upperBound)),
+            ("varve.seq_min", metadata.minSequence.description),
+            ("varve.seq_max", metadata.maxSequence.description),
+        ]
+        if table.schema.timeColumn != nil {
+            expected += [("varve.min_time", String(metadata.minTime)), ("varve.max_time", String(metadata.maxTime))]
+        }
+        if table.selectionColumn != nil {
+            expected += [("varve.min_id", String(metadata.minKey)), ("varve.max_id", String(metadata.maxKey))]
+        }
+        for (key, value) in expected {
+            if let found = file.value(for: key), found != value { return "its \(key) is \(found), not \(value)" }
+        }
+        return nil
+    }
+}
+
+extension FileDescription {
+    /// What the manifest would say of this file; nil where the file says too little, or nonsense.
+    static func described(
+        _ file: any TableFileReader, id: SSTID, table: TableDefinition, size: UInt64, checksum: UInt32
+    ) -> FoundSST? {
+        func integer(_ key: String) -> Int64? { file.value(for: key).flatMap { Int64($0) } }
+        func sequence(_ key: String) -> SequenceNumber? {
+            file.value(for: key).flatMap { UInt64($0) }.map { SequenceNumber($0) }
+        }
+        guard file.value(for: "varve.table") == table.name,
+            file.value(for: "varve.update_mode") == table.updateMode.name,
+            let start = integer("varve.segment_start"), let end = integer("varve.segment_end"), start < end,
+            let minTime = integer("varve.min_time"), let maxTime = integer("varve.max_time"),
+            let minKey = integer("varve.min_id"), let maxKey = integer("varve.max_id"),
+            let minSequence = sequence("varve.seq_min"), let maxSequence = sequence("varve.seq_max"),
+            minTime <= maxTime, minKey <= maxKey, minSequence <= maxSequence
+        else { return nil }
+        let hasTime = table.schema.timeColumn != nil
+        let hasKey = table.selectionColumn != nil
+        var replaces: [SSTID] = []
+        for text in (file.value(for: "varve.replaces") ?? "").split(separator: ",") {
+            guard let replaced = SSTID(text: text) else { return nil }
+            replaces.append(replaced)
+        }
+        return FoundSST(
+            metadata: SSTMetadata(
+                id: id, table: table.number, segment: start..<end, size: size, checksum: checksum, rows: file.rowCount,
+                minTime: hasTime ? minTime : 0, maxTime: hasTime ? maxTime : 0, minKey: hasKey ? minKey : 0,
+                maxKey: hasKey ? maxKey : 0, minSequence: minSequence, maxSequence: maxSequence),
+            replaces: replaces, change: file.value(for: "varve.change").flatMap { SSTID(text: $0[...]) },
+            piece: file.value(for: "varve.piece").flatMap { Int($0) },
+            pieces: file.value(for: "varve.pieces").flatMap { Int($0) })
+    }
+}
+
+extension SSTID {
+    /// `<claim>-<counter>`.
+    init?(text: Substring) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2, let claim = UInt64(parts[0]), let counter = UInt64(parts[1]) else { return nil }
+        self.init(claim: .init(claim), counter: counter)
     }
 }

@@ -16,13 +16,20 @@ import Platform
 /// - `seq` is the part's highest sequence number for all rows; it is for readers of the file and not read back.
 public struct PlainLayout: FileLayout {
     public struct Options: Sendable, Equatable {
+        /// A row group and a page have so many rows at most…
         public var rowGroupRows = 1 << 17
         public var pageRows = 1 << 13
+        /// …and a row group about so many bytes of values as they are held, and no page of a column more than this, unless
+        /// one row has.
+        public var rowGroupBytes = 32 << 20
+        public var pageBytes = 1 << 20
         public var compression = PageCompression.zstd(3)
         /// In a form that parquet-java takes apart.
         public var createdBy = "varve version 0.1.0 (build unknown)"
         public init() {}
     }
+
+    public var rowGroupRows: Int { options.rowGroupRows }
 
     static let format = 1
     static let sequenceName = "seq"
@@ -89,7 +96,7 @@ private struct PlainFileWriter: TableFileWriter {
 
     mutating func append(_ rows: RecordBatch) throws(StorageError) {
         if let time = context.schema.timeColumn { bounds.add(times: rows.columns[time].int64s) }
-        if let key = context.schema.columns.indices.first(where: { isKey($0) }) {
+        if let key = context.selectionColumn ?? context.schema.columns.indices.first(where: { isKey($0) }) {
             bounds.add(keys: rows.columns[key].int64s)
         }
         var start = 0
@@ -97,37 +104,45 @@ private struct PlainFileWriter: TableFileWriter {
             let end = min(rows.rowCount, start + options.rowGroupRows - pending.rowCount)
             pending.append(rows, start..<end)
             start = end
-            if pending.rowCount == options.rowGroupRows { try writeRowGroup() }
+            if pending.rowCount == options.rowGroupRows || pending.heldBytes > options.rowGroupBytes {
+                try writeRowGroup()
+            }
         }
     }
 
-    /// The selection column of our tables: the first integer of the key.
+    /// What is taken for the selection column where there is none: the first integer of the key.
     private func isKey(_ column: Int) -> Bool {
         column < context.schema.keyCount && context.schema.columns[column].type == .int64
     }
 
-    mutating func finish() throws(StorageError) -> Bytes {
+    mutating func takeBytes() -> Bytes { file.takeBytes() }
+
+    var size: Int { file.size + pending.heldBytes / 4 }
+
+    mutating func finish(marks: [(String, String)]) throws(StorageError) -> Bytes {
         if pending.rowCount > 0 { try writeRowGroup() }
         do {
             return try file.finish(
-                keyValueMetadata: FileDescription.keyValues(context, format: PlainLayout.format, bounds))
+                keyValueMetadata: FileDescription.keyValues(context, format: PlainLayout.format, bounds) + marks)
         } catch {
             throw StorageError(.unavailable, "a file of table \(context.table) was not written: \(error)")
         }
     }
 
     private mutating func writeRowGroup() throws(StorageError) {
+        // All columns share their page boundaries, so the widest decides.
+        let pageRows = max(1, min(options.pageRows, options.pageBytes / max(pending.widestRow, 1)))
         let rows = pending.finish()
         pending = RecordBatchBuilder(context.schema)
         do {
             file.beginRowGroup()
             for (i, column) in rows.columns.enumerated() {
-                try file.write(chunk(column, isOptional: context.schema.columns[i].isNullable), column: i)
+                try file.write(chunk(column, context.schema.columns[i].isNullable, pageRows), column: i)
             }
             let sequence = Int64(bitPattern: context.sequences.upperBound.rawValue)
             try file.write(
                 .constant(
-                    sequence, rows: rows.rowCount, pageRows: options.pageRows, compression: options.compression),
+                    sequence, rows: rows.rowCount, pageRows: pageRows, compression: options.compression),
                 column: rows.columns.count)
             try file.endRowGroup(rows: rows.rowCount)
         } catch {
@@ -135,23 +150,23 @@ private struct PlainFileWriter: TableFileWriter {
         }
     }
 
-    private func chunk(_ column: Column, isOptional: Bool) -> EncodedChunk {
+    private func chunk(_ column: Column, _ isOptional: Bool, _ pageRows: Int) -> EncodedChunk {
         switch column.values {
         case .int64(let values):
             .deltas(
-                values, validity: column.validity, isOptional: isOptional, pageRows: options.pageRows,
+                values, validity: column.validity, isOptional: isOptional, pageRows: pageRows,
                 compression: options.compression)
         case .float64(let values):
             .doubles(
-                values, validity: column.validity, isOptional: isOptional, pageRows: options.pageRows,
+                values, validity: column.validity, isOptional: isOptional, pageRows: pageRows,
                 compression: options.compression)
         case .bytes(let values):
             .dictionary(
-                values, validity: column.validity, isOptional: isOptional, pageRows: options.pageRows,
+                values, validity: column.validity, isOptional: isOptional, pageRows: pageRows,
                 compression: options.compression)
         case .bool(let values):
             .booleans(
-                values, validity: column.validity, isOptional: isOptional, pageRows: options.pageRows,
+                values, validity: column.validity, isOptional: isOptional, pageRows: pageRows,
                 compression: options.compression)
         }
     }

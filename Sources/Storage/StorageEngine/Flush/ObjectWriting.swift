@@ -3,45 +3,145 @@ import ManifestLog
 import ObjectStorage
 import Platform
 
-/// Rows to a durable object and the metadata that describes it: what flush and compaction share.
-enum ObjectWriting {
-    /// nil when there are no rows: then nothing is written.
+/// Rows to durable objects and the metadata that describes them: what flush and compaction share.
+///
+/// - An object ends above the bound of an output, and the rows go on in the next: pieces of one run.
+/// - Bytes go to the store part by part, so that memory holds a row group and a part, whatever the object's size. A small
+///   object is put whole, and kept in the cache.
+/// - What was written of a run that fails is given to the collector: nothing will ever name it.
+struct ObjectWriting {
+    private let region: Region
+    private let table: TableDefinition
+    private let context: FileContext
+    private(set) var made: [SSTMetadata] = []
+    private var piece: OpenPiece?
+
+    /// An object that is being written.
+    private struct OpenPiece {
+        let id: SSTID
+        let key: ObjectKey
+        var writer: any TableFileWriter
+        var summary: RowSummary
+        var checksum: UInt32 = 0
+        var size: UInt64 = 0
+        /// Bytes of it that did not go out yet.
+        var waiting: Bytes = []
+        var upload: (any ObjectUpload)?
+    }
+
+    /// Writes all `rows` as pieces of one run.
+    /// - Parameters:
+    ///   - earlier: what the same flush or merge has written before.
+    ///   - isLast: whether nothing comes after these rows.
+    /// - Returns: the objects in key order; none where there are no rows.
     static func write(
-        _ rows: MergeCursor, _ context: FileContext, _ table: TableDefinition, in region: Region
-    ) async throws -> SSTMetadata? {
-        // A merge can be begun again; who closes does not wait for it.
-        let mayStop = context.purpose == .compaction
-        var summary = RowSummary(table)
-        var writer = try table.layout.makeWriter(context)
-        while let batch = try await rows.next() {
-            if mayStop, region.writer.isClosed { throw StorageError(.closed, "the database is closed") }
-            summary.add(batch)
-            try writer.append(batch)
-        }
-        guard summary.rows > 0 else { return nil }
-        let bytes = try writer.finish()
-        let id = region.makeObjectID()
-        let key = ObjectPaths.sst(id, table: table.name, region: region.options.name, segment: context.segment)
-        let made = SSTMetadata(
-            id: id, table: table.number, segment: context.segment, size: UInt64(bytes.count),
-            checksum: CRC32C.checksum(bytes), rows: summary.rows, minTime: summary.minTime, maxTime: summary.maxTime,
-            minKey: summary.minKey, maxKey: summary.maxKey, minSequence: context.sequences.lowerBound,
-            maxSequence: context.sequences.upperBound)
-        #if PLANTED_BUGS
-            if PlantedBug.current == .namesObjectBeforePut {
-                region.environment.spawn { _ = try? await region.store.put(bytes, at: key, .ifAbsent) }
-                return made
-            }
-        #endif
+        _ rows: MergeCursor, _ context: FileContext, _ table: TableDefinition, after earlier: [SSTMetadata] = [],
+        isLast: Bool = true, in region: Region
+    ) async throws -> [SSTMetadata] {
+        var writing = ObjectWriting(region: region, table: table, context: context)
         do {
-            try await region.store.put(bytes, at: key, .ifAbsent)
+            var next = try await rows.next()
+            while let batch = next {
+                // A merge can be begun again; who closes does not wait for it.
+                if context.purpose == .compaction, region.writer.isClosed {
+                    throw StorageError(.closed, "the database is closed")
+                }
+                try await writing.append(batch)
+                next = try await rows.next()
+                if writing.isFull || next == nil {
+                    try await writing.finishPiece(after: earlier, isLast: isLast && next == nil)
+                }
+            }
+            return writing.made
         } catch {
-            // It may be there all the same; nothing will ever name it.
-            region.discard([made])
+            await writing.abandon()
             throw error
         }
-        region.objects.keep(bytes, at: key)
-        return made
+    }
+
+    private init(region: Region, table: TableDefinition, context: FileContext) {
+        self.region = region
+        self.table = table
+        self.context = context
+    }
+
+    private var isFull: Bool {
+        (piece?.writer.size ?? 0) + (piece?.waiting.count ?? 0) >= region.options.compaction.maximumOutput.bytes
+    }
+
+    private mutating func append(_ batch: RecordBatch) async throws {
+        if piece == nil {
+            let id = region.makeObjectID()
+            piece = OpenPiece(
+                id: id,
+                key: ObjectPaths.sst(id, table: table.name, region: region.options.name, segment: context.segment),
+                writer: try table.layout.makeWriter(context), summary: RowSummary(table))
+        }
+        piece?.summary.add(batch)
+        try piece?.writer.append(batch)
+        try await send(piece?.writer.takeBytes() ?? [])
+    }
+
+    /// Bytes on their way to the store.
+    private mutating func send(_ bytes: Bytes) async throws {
+        guard let checksum = piece?.checksum, !bytes.isEmpty else { return }
+        piece?.checksum = bytes.withUnsafeBytes { CRC32C.checksum($0, continuing: checksum) }
+        piece?.size += UInt64(bytes.count)
+        if piece?.waiting.isEmpty == true { piece?.waiting = bytes } else { piece?.waiting.append(contentsOf: bytes) }
+        if (piece?.waiting.count ?? 0) >= max(region.options.compaction.uploadPart.bytes, 1) { try await sendWaiting() }
+    }
+
+    private mutating func sendWaiting() async throws {
+        guard let key = piece?.key, let bytes = piece?.waiting else { return }
+        var upload = piece?.upload
+        if upload == nil {
+            upload = try await region.store.upload(to: key)
+            piece?.upload = upload
+        }
+        piece?.waiting = []
+        try await upload?.append(bytes)
+    }
+
+    private mutating func finishPiece(after earlier: [SSTMetadata], isLast: Bool) async throws {
+        guard let id = piece?.id else { return }
+        let number = earlier.count + made.count
+        var marks = [
+            ("varve.change", (earlier.first?.id ?? made.first?.id ?? id).description), ("varve.piece", String(number)),
+        ]
+        if isLast { marks.append(("varve.pieces", String(number + 1))) }
+        try await send(try piece?.writer.finish(marks: marks) ?? [])
+        guard let finished = piece else { return }
+        let metadata = SSTMetadata(
+            id: id, table: table.number, segment: context.segment, size: finished.size, checksum: finished.checksum,
+            rows: finished.summary.rows, minTime: finished.summary.minTime, maxTime: finished.summary.maxTime,
+            minKey: finished.summary.minKey, maxKey: finished.summary.maxKey,
+            minSequence: context.sequences.lowerBound, maxSequence: context.sequences.upperBound)
+        // From here on it may be there, whatever the store answers.
+        made.append(metadata)
+        if let upload = finished.upload {
+            if !finished.waiting.isEmpty { try await sendWaiting() }
+            piece = nil
+            try await upload.finish()
+        } else {
+            piece = nil
+            #if PLANTED_BUGS
+                if PlantedBug.current == .namesObjectBeforePut {
+                    let (region, finished) = (region, finished)
+                    region.environment.spawn {
+                        _ = try? await region.store.put(finished.waiting, at: finished.key, .ifAbsent)
+                    }
+                    return
+                }
+            #endif
+            try await region.store.put(finished.waiting, at: finished.key, .ifAbsent)
+            region.objects.keep(finished.waiting, at: finished.key)
+        }
+    }
+
+    private mutating func abandon() async {
+        if let upload = piece?.upload { await upload.abandon() }
+        piece = nil
+        region.discard(made)
     }
 }
 

@@ -106,16 +106,16 @@ extension Region {
             ($0.key.table, $0.key.segment.lowerBound) < ($1.key.table, $1.key.segment.lowerBound)
         }
         do {
-            for (place, input) in inOrder {
+            for (i, (place, input)) in inOrder.enumerated() {
                 guard let table = tables[place.table] else { continue }
                 let least = input.views.compactMap(\.part.minSequence).min() ?? cut
                 let context = FileContext(
                     table: table.name, schema: table.schema, updateMode: table.updateMode, segment: place.segment,
-                    sequences: min(least, cut)...cut, replaces: [], purpose: .flush)
+                    sequences: min(least, cut)...cut, replaces: [], purpose: .flush,
+                    selectionColumn: table.selectionColumn)
                 let rows = MergeCursor(input.cursors(table), schema: table.schema, mode: table.updateMode)
-                if let made = try await ObjectWriting.write(rows, context, table, in: self) {
-                    change.added.append(made)
-                }
+                change.added += try await ObjectWriting.write(
+                    rows, context, table, after: change.added, isLast: i == inOrder.count - 1, in: self)
             }
             let whole = change
             try await commit(whole) { [self] in await finishFlush(of: frozen, whole, contents) }

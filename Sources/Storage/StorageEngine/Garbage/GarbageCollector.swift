@@ -20,7 +20,9 @@ final class GarbageCollector: Sendable {
 
     private struct State {
         /// Replaced, still held by some snapshot.
-        var awaited: [SSTID: ObjectKey] = [:]
+        var awaited: [SSTID: (key: ObjectKey, matureAt: UInt64)] = [:]
+        /// Released, but readers elsewhere may still be at it.
+        var maturing: [(item: Item, matureAt: UInt64)] = []
         /// Released, not yet deleted.
         var deletable: [Item] = []
         /// Tried in vain; at the next chance again.
@@ -51,8 +53,11 @@ final class GarbageCollector: Sendable {
     private let store: any ObjectStore
     private let objects: ObjectCache
     private let environment: Environment
+    /// How long after its removal an object stays for readers elsewhere.
+    private let grace: UInt64
 
-    init(store: any ObjectStore, objects: ObjectCache, environment: Environment) {
+    init(store: any ObjectStore, objects: ObjectCache, environment: Environment, grace: Duration = .zero) {
+        self.grace = UInt64(clamping: grace.components.seconds) * 1_000_000_000
         self.store = store
         self.objects = objects
         self.environment = environment
@@ -60,7 +65,8 @@ final class GarbageCollector: Sendable {
 
     /// The manifest no longer names this object; its part reports when nobody reads it any more.
     func expect(_ id: SSTID, at key: ObjectKey) {
-        state.withLock { $0.awaited[id] = key }
+        let matureAt = environment.time.monotonic() + grace
+        state.withLock { $0.awaited[id] = (key, matureAt) }
         #if PLANTED_BUGS
             if PlantedBug.current == .deletesInputsUnderReaders { wasReleased(id) }
         #endif
@@ -68,8 +74,13 @@ final class GarbageCollector: Sendable {
 
     func wasReleased(_ id: SSTID) {
         let mustRun = state.withLock { state -> Bool in
-            guard let key = state.awaited.removeValue(forKey: id) else { return false }
-            state.deletable.append(Item(id: id, key: key, isNamed: true))
+            guard let (key, matureAt) = state.awaited.removeValue(forKey: id) else { return false }
+            let item = Item(id: id, key: key, isNamed: true)
+            guard grace == 0 || environment.time.monotonic() >= matureAt else {
+                state.maturing.append((item, matureAt))
+                return false
+            }
+            state.deletable.append(item)
             return state.mustStart()
         }
         if mustRun { environment.spawn { [self] in await run() } }
@@ -84,11 +95,14 @@ final class GarbageCollector: Sendable {
         if mustRun { environment.spawn { [self] in await run() } }
     }
 
-    /// Deletes once more what could not be deleted.
+    /// Deletes once more what could not be deleted, and what readers elsewhere have had time to let go of.
     func retry() {
+        let now = environment.time.monotonic()
         let mustRun = state.withLock { state -> Bool in
             state.deletable += state.failed
             state.failed = []
+            state.deletable += state.maturing.filter { $0.matureAt <= now }.map(\.item)
+            state.maturing.removeAll { $0.matureAt <= now }
             return state.mustStart()
         }
         if mustRun { environment.spawn { [self] in await run() } }

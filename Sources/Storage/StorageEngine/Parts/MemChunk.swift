@@ -116,12 +116,19 @@ final class MemChunk: @unchecked Sendable {
     /// The rows `order` points at, as columns, in that order.
     func gather(_ order: [UInt32]) -> RecordBatch { gather(order[...]) }
 
-    func gather(_ order: ArraySlice<UInt32>) -> RecordBatch {
+    /// - Parameter wanted: ascending indices of columns, the key among them; nil: all.
+    func gather(_ order: ArraySlice<UInt32>, columns wanted: [Int]? = nil) -> RecordBatch {
+        RecordBatch(
+            trusted: wanted.map { schema.keeping($0) } ?? schema,
+            gatherColumns(order, wanted ?? Array(columns.indices)))
+    }
+
+    func gatherColumns(_ order: ArraySlice<UInt32>, _ wanted: [Int]) -> [Column] {
         var made: [Column] = []
-        made.reserveCapacity(columns.count)
-        for (i, column) in columns.enumerated() {
+        made.reserveCapacity(wanted.count)
+        for i in wanted {
             let values: ColumnValues
-            switch column {
+            switch columns[i] {
             case .int64(let source): values = .int64(order.map { source[Int($0)] })
             case .float64(let source): values = .float64(order.map { source[Int($0)] })
             case .bool(let source): values = .bool(order.map { source[Int($0)] })
@@ -140,7 +147,7 @@ final class MemChunk: @unchecked Sendable {
             let flags = validity[i].map { flags in order.map { flags[Int($0)] } }
             made.append(Column(values, validity: flags))
         }
-        return RecordBatch(trusted: schema, made)
+        return made
     }
 
     /// Whether two rows below the published count have one key. Doubles by their bits, as their total order has it.

@@ -159,6 +159,7 @@ extension MemChunk {
 
 /// The rows of a chunk that a scan wants, copied some thousand at a time.
 ///
+/// - A filter that was given is one that may be asked of a row alone.
 /// - Rows of one key come in one batch, however many: whoever drops repeated keys looks at one batch at a time.
 final class MemChunkCursor: BatchCursor {
     static let batchRows = 8_192
@@ -177,11 +178,23 @@ final class MemChunkCursor: BatchCursor {
     func next() async throws -> RecordBatch? {
         let order = self.order ?? chunk.wantedOrder(rows, scan)
         self.order = order
-        guard position < order.count else { return nil }
-        var end = min(position + Self.batchRows, order.count)
-        while end < order.count, chunk.hasSameKey(order[end - 1], order[end]) { end += 1 }
-        defer { position = end }
-        return chunk.gather(order[position..<end])
+        while position < order.count {
+            var end = min(position + Self.batchRows, order.count)
+            while end < order.count, chunk.hasSameKey(order[end - 1], order[end]) { end += 1 }
+            var rows = order[position..<end]
+            position = end
+            if let filter = scan.filter {
+                let columns = filter.columns.sorted()
+                let batch = chunk.gatherColumns(rows, columns)
+                rows =
+                    filter.matchingRows(rows.count) { column in batch[columns.firstIndex(of: column) ?? 0] }
+                    .map { rows[rows.startIndex + $0] }[...]
+                if rows.isEmpty { continue }
+            }
+            scan.counters?.add { $0.rowsRead += UInt64(rows.count) }
+            return chunk.gather(rows, columns: scan.columns)
+        }
+        return nil
     }
 }
 

@@ -1,3 +1,4 @@
+import Columnar
 public import ManifestLog
 public import ObjectStorage
 import Parquet
@@ -48,7 +49,27 @@ public struct ObjectCheck: Sendable {
         store: any ObjectStore, tables: [TableDefinition], region: String, progress: @Sendable (Int, Int) -> Void
     ) async throws(StorageError) -> ObjectCheck {
         var check = ObjectCheck()
+        do throws(ManifestError) {
+            let manifestStore = PrefixedStore(store, prefix: ObjectPaths.manifestPrefix(region: region))
+            check.problems += try await ManifestReader.problems(in: manifestStore)
+        } catch { throw StorageError(error) }
+        // What cannot be loaded was named above.
+        if !check.problems.isEmpty {
+            do throws(StorageError) {
+                _ = try await liveObjects(store: store, tables: tables, region: region)
+            } catch { return check }
+        }
         let live = try await liveObjects(store: store, tables: tables, region: region)
+        if live.isEmpty {
+            do {
+                let manifestStore = PrefixedStore(store, prefix: ObjectPaths.manifestPrefix(region: region))
+                if try await ManifestWriter.readHead(store: manifestStore) == nil,
+                    let object = try await strayObject(store, tables, region)
+                {
+                    check.problems.append(lostManifest(region, object))
+                }
+            } catch { throw StorageError(wrapping: error) }
+        }
         for (i, object) in live.enumerated() {
             await check.examine(object, store, tables)
             progress(i + 1, live.count)
@@ -61,6 +82,22 @@ public struct ObjectCheck: Sendable {
             }
         } catch { throw StorageError(error) }
         return check
+    }
+
+    /// An SST of the region; nil: there is none.
+    static func strayObject(
+        _ store: any ObjectStore, _ tables: [TableDefinition], _ region: String
+    ) async throws -> ObjectKey? {
+        for table in tables {
+            let first = try await store.list(under: ObjectPaths.tablePrefix(table.name, region: region), after: nil)
+            if let object = first.first(where: { ObjectPaths.sstID(of: $0.key) != nil }) { return object.key }
+        }
+        return nil
+    }
+
+    static func lostManifest(_ region: String, _ object: ObjectKey) -> String {
+        "region \(region) has no manifest, although \(object) is there. Nothing was changed. `varve rebuild` makes the "
+            + "manifest again from the data files."
     }
 
     private mutating func examine(_ object: LiveObject, _ store: any ObjectStore, _ tables: [TableDefinition]) async {
@@ -84,9 +121,19 @@ public struct ObjectCheck: Sendable {
         do {
             let source = MemoryByteSource(content)
             let reader = try await table.layout.open(source, name: object.key.path, schema: table.schema)
+            if let difference = FileDescription.difference(of: reader, from: metadata, table) {
+                problems.append("object \(object.key) is not the one that the manifest means: \(difference)")
+            }
             let cursor = reader.cursor(FileScan())
             var summary = RowSummary(table)
-            while let batch = try await cursor.next() { summary.add(batch) }
+            var order = OrderCheck(table)
+            while let batch = try await cursor.next() {
+                summary.add(batch)
+                order.add(batch)
+            }
+            if let row = order.firstOutOfOrder {
+                problems.append("object \(object.key): row \(row) is not in key order, or repeats the key before it")
+            }
             rows += summary.rows
             let bounds = (summary.minTime, summary.maxTime, summary.minKey, summary.maxKey)
             if summary.rows != metadata.rows {
@@ -95,5 +142,30 @@ public struct ObjectCheck: Sendable {
                 problems.append("object \(object.key) holds other times or keys than the manifest says")
             }
         } catch { problems.append("object \(object.key): \(error)") }
+    }
+}
+
+/// Whether rows ascend by their key, batch after batch.
+private struct OrderCheck {
+    private let mayRepeat: Bool
+    private var last: RecordBatch?
+    private var rows: UInt64 = 0
+    /// Counted from 0 within the object; nil: all are in order.
+    private(set) var firstOutOfOrder: UInt64?
+
+    init(_ table: TableDefinition) { mayRepeat = table.updateMode == .append }
+
+    mutating func add(_ batch: RecordBatch) {
+        guard firstOutOfOrder == nil, !batch.isEmpty else { return }
+        let keys = KeyColumns(batch)
+        func isOutOfOrder(_ difference: Int) -> Bool { difference > 0 || (difference == 0 && !mayRepeat) }
+        if let last, isOutOfOrder(KeyColumns(last).compare(last.rowCount - 1, with: keys, 0)) {
+            firstOutOfOrder = rows
+        }
+        for row in 1..<max(batch.rowCount, 1) where firstOutOfOrder == nil {
+            if isOutOfOrder(keys.compare(row - 1, with: keys, row)) { firstOutOfOrder = rows + UInt64(row) }
+        }
+        rows += UInt64(batch.rowCount)
+        last = batch.slice(batch.rowCount - 1..<batch.rowCount)
     }
 }

@@ -17,4 +17,6 @@ struct OpenedRegion {
     let writer: RegionWriter
     let objects: ObjectCache
     let garbage: GarbageCollector
+    let writers: WriterQueue
+    let scanTotals: ScanCounters
 }

@@ -21,6 +21,9 @@ extension Region {
         store: any ObjectStore, environment: Environment
     ) async throws(StorageError) -> Region {
         do {
+            for table in tables {
+                if let problem = table.problems().first { throw StorageError(.refused, problem) }
+            }
             await freeBallastIfFull(options, environment)
             let log: any WriteAheadLog =
                 if let directory = options.logDirectory {
@@ -40,10 +43,12 @@ extension Region {
                 try await region.replay()
                 // Not earlier: what the log holds may need rows of segments that are past retention by now.
                 region.updateRetention()
-                try await region.collectOrphans()
+                try await region.collectOrphans(isFirst: true)
+                await region.checkDisk()
             } catch {
                 // Nothing of it goes on after the caller has heard that it is not open.
                 region.writer.close()
+                region.introducer.endWatching()
                 try? await region.shut()
                 throw error
             }
@@ -58,6 +63,10 @@ extension Region {
     ) async throws -> Region {
         let manifestStore = PrefixedStore(store, prefix: ObjectPaths.manifestPrefix(region: options.name))
         let head = try await ManifestWriter.readHead(store: manifestStore)
+        if head == nil, let object = try await ObjectCheck.strayObject(store, tables, options.name) {
+            // A claim would make a new manifest, and a later one take these objects for orphans.
+            throw StorageError(.damaged, ObjectCheck.lostManifest(options.name, object))
+        }
         let claimantID = environment.random.next()
         if let directory = options.logDirectory {
             let path = directory + ".claimant"
@@ -86,8 +95,11 @@ extension Region {
         }
 
         let objects = ObjectCache(store: store, limit: options.cacheSize)
-        let garbage = GarbageCollector(store: store, objects: objects, environment: environment)
-        let introducer = Introducer(PartList(tables: tables))
+        let garbage = GarbageCollector(
+            store: store, objects: objects, environment: environment, grace: options.garbageGrace)
+        let scanTotals = ScanCounters()
+        let introducer = Introducer(PartList(tables: tables), scanTotals: scanTotals)
+        let writers = WriterQueue(limit: options.waitingWriters)
         #if PLANTED_BUGS
             let last = PlantedBug.current == .sequenceRestarts ? .zero : manifest.manifest.cut
         #else
@@ -95,13 +107,13 @@ extension Region {
         #endif
         let writer = RegionWriter(
             last: last, introducer: introducer, log: log,
-            budget: MemoryBudget(limit: options.memoryLimit), environment: environment)
+            budget: MemoryBudget(limit: options.memoryLimit, onGiveBack: { writers.wake() }), environment: environment)
         let byNumber = Dictionary(tables.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
         let region = Region(
             OpenedRegion(
                 options: options, tables: byNumber, contributor: contributor, store: store, environment: environment,
                 log: log, manifest: manifest, introducer: introducer, writer: writer, objects: objects,
-                garbage: garbage))
+                garbage: garbage, writers: writers, scanTotals: scanTotals))
         try region.introduceLive()
         return region
     }
@@ -178,31 +190,6 @@ extension Region {
         do throws(StorageError) { try await flush() } catch { if error.kind != .unavailable { throw error } }
     }
 
-    /// Objects of older claims that no manifest names, and removed ones that were not yet deleted. What cannot be deleted
-    /// stays for the next opening: it harms nobody, so it does not keep the region from opening.
-    private func collectOrphans() async throws {
-        let current = manifest.manifest
-        var kept: Set<SSTID> = []
-        for table in tables.values {
-            let prefix = ObjectPaths.tablePrefix(table.name, region: options.name)
-            for object in try await store.listAll(under: prefix) {
-                switch OrphanSearch.verdict(on: object.key, manifest: current) {
-                case .orphan, .removed:
-                    do { try await store.delete(object.key) } catch {
-                        if let id = ObjectPaths.sstID(of: object.key) { kept.insert(id) }
-                    }
-                case .live, .notOurs, .unknown: break
-                }
-            }
-        }
-        let collected = current.removed.keys.filter { !kept.contains($0) }
-        if !collected.isEmpty {
-            var change = ManifestChange()
-            change.collected = collected
-            try await commit(change)
-        }
-    }
-
     private func startBackground() {
         let flushing = environment.spawn { [self] in
             var second = 0
@@ -211,6 +198,7 @@ extension Region {
                 await tendLog(second: second)
                 second &+= 1
                 updateRetention()
+                await checkDisk()
                 let pressure = writer.pressure
                 if FlushPolicy.isDue(held: pressure.bytes, age: pressure.age, options: options) { requestFlush() }
             }
@@ -230,6 +218,7 @@ extension Region {
         do { try await removeExpired() } catch { counts.compactionFailures.add(1, ordering: .relaxed) }
         await compactWhereDue()
         garbage.retry()
+        await collectOrphansWhenDue()
     }
 
     /// Refuses further writes, flushes, closes the log. What could not be flushed stays in the log. A second call waits
@@ -238,6 +227,8 @@ extension Region {
         try await closeLock.withLock { () async throws(StorageError) in
             if let outcome = closing.withLock({ $0 }) { return try outcome.get() }
             writer.close()
+            writers.close()
+            introducer.endWatching()
             let tasks = background.withLock { held in
                 defer { held = [] }
                 return held
@@ -275,6 +266,7 @@ extension Region {
         garbage.stop()
         await garbage.waitUntilIdle()
         await manifest.finishBackgroundWork()
+        defer { directoryLock.withLock { $0 = nil } }
         do throws(WALError) { try await log.close() } catch { throw StorageError(error) }
     }
 

@@ -2,10 +2,12 @@ import Columnar
 
 /// Sorted sources as one sorted stream. Rows are compared only where sources meet; everything between is copied whole.
 ///
-/// - Sources come older first. In overwrite mode the newest row of a key wins; in append mode all stay, older first.
-/// - Memory: one batch per source and one output batch of at most `targetRows` rows and a stretch.
+/// - Sources come older first. In overwrite mode the newest row of a key wins; in append mode all stay, older first; other
+///   modes have a merge operator, which is given all rows of a key at once.
+/// - Memory: one batch per source and one output batch of at most `targetRows` rows or `targetBytes`, and a stretch.
 final class MergeCursor: BatchCursor {
     static let targetRows = 65_536
+    static let targetBytes = 8 << 20
 
     private struct Source {
         let cursor: any BatchCursor
@@ -25,6 +27,8 @@ final class MergeCursor: BatchCursor {
 
     private let schema: Schema
     private let mode: UpdateMode
+    /// Of the modes that have no faster way; nil for those that have.
+    private let combining: (any MergeOperator)?
     private var waiting: [any BatchCursor]
     private var sources: [Source] = []
     private var isStarted = false
@@ -38,6 +42,10 @@ final class MergeCursor: BatchCursor {
     init(_ cursors: [any BatchCursor], schema: Schema, mode: UpdateMode) {
         self.schema = schema
         self.mode = mode
+        switch mode {
+        case .overwrite, .append: combining = nil
+        case .bytesAppend: combining = mode.mergeOperator
+        }
         twoIntegers = TwoIntegerMerge(cursors, schema: schema, mode: mode)
         waiting = cursors
         output = RecordBatchBuilder(schema)
@@ -54,7 +62,7 @@ final class MergeCursor: BatchCursor {
             }
             waiting = []
         }
-        while output.rowCount < Self.targetRows, !sources.isEmpty {
+        while output.rowCount < Self.targetRows, output.heldBytes < Self.targetBytes, !sources.isEmpty {
             try await step()
         }
         return output.rowCount == 0 ? nil : output.finish()
@@ -124,11 +132,14 @@ final class MergeCursor: BatchCursor {
         let keys = sources[first].keys
         let row = sources[first].row
         var winner: (batch: RecordBatch, row: Int)?
+        var equal = RecordBatchBuilder(schema)
         var i = 0
         while i < sources.count {
             var isExhausted = false
             while sources[i].keys.compare(sources[i].row, with: keys, row) == 0 {
-                if mode == .append {
+                if combining != nil {
+                    equal.append(sources[i].batch, sources[i].row..<sources[i].row + 1)
+                } else if mode == .append {
                     output.append(sources[i].batch, sources[i].row..<sources[i].row + 1)
                 } else {
                     if winner != nil { dropped += 1 }
@@ -145,17 +156,43 @@ final class MergeCursor: BatchCursor {
         withExtendedLifetime(batch) {
             if let winner { output.append(winner.batch, winner.row..<winner.row + 1) }
         }
+        let rows = equal.finish()
+        combine(0..<rows.rowCount, of: rows)
     }
 
-    /// Appends rows of one source; in overwrite mode only the last row of each key (a mem chunk may repeat one).
+    /// What several rows of one key come to, into the output; a row alone as it is.
+    private func combine(_ rows: Range<Int>, of batch: RecordBatch) {
+        guard let combining, !rows.isEmpty else { return }
+        let before = output.rowCount
+        if rows.count == 1 { output.append(batch, rows) } else { combining.combine(rows, of: batch, into: &output) }
+        dropped += rows.count - (output.rowCount - before)
+    }
+
+    /// Appends rows of one source; but in append mode one row of each key (a mem chunk may repeat one).
     private func append(_ i: Int, _ rows: Range<Int>) {
         let source = sources[i]
-        guard mode == .overwrite, source.mayRepeatKeys else {
+        guard mode != .append, source.mayRepeatKeys else {
             output.append(source.batch, rows)
             return
         }
         var start = rows.lowerBound
         let repeated = source.keys.rowsEqualToNext(in: rows)
+        if combining != nil {
+            var next = 0
+            while next < repeated.count {
+                output.append(source.batch, start..<repeated[next])
+                start = repeated[next]
+                var end = start + 1
+                while next < repeated.count, repeated[next] == end - 1 {
+                    end += 1
+                    next += 1
+                }
+                combine(start..<end, of: source.batch)
+                start = end
+            }
+            output.append(source.batch, start..<rows.upperBound)
+            return
+        }
         for row in repeated {
             output.append(source.batch, start..<row)
             dropped += 1

@@ -11,9 +11,12 @@ import Synchronization
 final class Introducer: Sendable {
     private let changing = Mutex<Void>(())
     private let published: Mutex<Snapshot>
+    private let watchers = EpochWatchers()
+    private let scanTotals: ScanCounters
 
-    init(_ parts: PartList) {
-        published = Mutex(Snapshot(epoch: .zero, parts: parts))
+    init(_ parts: PartList, scanTotals: ScanCounters = ScanCounters()) {
+        self.scanTotals = scanTotals
+        published = Mutex(Snapshot(epoch: .zero, parts: parts, scanTotals: scanTotals))
     }
 
     /// The snapshot of this moment; the lock is held for one retain.
@@ -22,13 +25,25 @@ final class Introducer: Sendable {
     /// Applies `change`; false from it means that nothing changed. The caller lets go of the old snapshot that is
     /// returned, when it holds no lock any more.
     func introduce(_ change: (inout PartList) -> Bool) -> Snapshot? {
-        changing.withLock { _ in
+        let (old, epoch) = changing.withLock { _ -> (Snapshot?, Epoch) in
             let old = current
             var parts = old.parts
-            guard change(&parts), let epoch = old.epoch.next else { return nil }
-            let next = Snapshot(epoch: epoch, parts: parts)
+            guard change(&parts), let epoch = old.epoch.next else { return (nil, old.epoch) }
+            let next = Snapshot(epoch: epoch, parts: parts, scanTotals: scanTotals)
             published.withLock { $0 = next }
-            return old
+            return (old, epoch)
         }
+        if old != nil { watchers.reached(epoch) }
+        return old
     }
+
+    /// Returns with a snapshot newer than `epoch`, at once where there is one; nil when the region closes first.
+    /// - Throws: `CancellationError`.
+    func snapshot(after epoch: Epoch) async throws(CancellationError) -> Snapshot? {
+        guard try await watchers.wait(after: epoch, current: { self.current.epoch }) else { return nil }
+        return current
+    }
+
+    /// Nobody waits any more, now or later.
+    func endWatching() { watchers.end() }
 }

@@ -5,6 +5,8 @@ public import ManifestLog
 public struct Snapshot: Sendable {
     public let epoch: Epoch
     let parts: PartList
+    /// Where what scans read is added up.
+    let scanTotals: ScanCounters
 
     /// Segments of a table that hold rows and overlap `times`, oldest first.
     public func segments(of table: UInt16, overlapping times: ClosedRange<Int64>) -> [TimeRange] {
@@ -17,13 +19,32 @@ public struct Snapshot: Sendable {
         }.sorted { $0.lowerBound < $1.lowerBound }
     }
 
-    /// Rows of one segment, in key order.
+    /// Rows of one segment, in key order. A request that does not fit the table is refused by the first `next`.
     public func scan(_ request: ScanRequest) -> Scan { Scan(self, request) }
 
-    /// Parts that a scan of this segment would meet: objects and mem parts.
+    /// Sources of a scan, older first: runs of objects, then chunks in memory.
+    func cursors(
+        _ request: ScanRequest, _ scan: FileScan, _ table: TableDefinition,
+        onDamage: (@Sendable (StorageError) -> Void)?
+    ) -> [any BatchCursor] {
+        let place = TableSegment(table: request.table, segment: request.segment)
+        let mems = parts.mems.filter { $0.part.place == place }
+        let runs = parts.runs(of: place)
+        let wanted = runs.map { $0.filter { ScanPruning.mayHold($0.metadata, scan, table) } }.filter { !$0.isEmpty }
+        scan.counters?.add { [total = runs.joined().count, kept = wanted.joined().count, mems = mems.count] in
+            $0.parts += total + mems
+            $0.partsPruned += total - kept
+        }
+        var scan = scan
+        scan.stepRows = FileScan.stepRows(of: wanted.count)
+        return wanted.map { run in RunCursor(run.map { SSTCursor($0, scan, onDamage: onDamage) }) }
+            + mems.flatMap { $0.cursors(scan) }
+    }
+
+    /// Parts that a scan of this segment would have to merge: runs of objects, and mem parts.
     public func partCount(of table: UInt16, in segment: TimeRange) -> Int {
         let place = TableSegment(table: table, segment: segment)
-        return (parts.ssts[place]?.count ?? 0) + parts.mems.count { $0.part.place == place }
+        return parts.runs(of: place).count + parts.mems.count { $0.part.place == place }
     }
 
     /// Rows of a table in live objects and mem parts, repeated keys counted as often as they are held.
@@ -40,7 +61,12 @@ public struct Snapshot: Sendable {
     public var objects: [SSTMetadata] { parts.ssts.values.flatMap { $0.map(\.metadata) } }
 }
 
-/// Which rows of a segment are wanted.
+extension FileScan {
+    /// Rows of a step where so many runs are read at once: together they hold half a million, or a page of each.
+    static func stepRows(of runs: Int) -> Int { max(4_096, min(largestStep, (1 << 19) / max(runs, 1))) }
+}
+
+/// Which rows of a segment are wanted, and what of them.
 public struct ScanRequest: Sendable {
     public var table: UInt16
     /// One of `Snapshot.segments`.
@@ -49,10 +75,40 @@ public struct ScanRequest: Sendable {
     public var times: ClosedRange<Int64>?
     /// Ascending, distinct values of the table's selection column; nil: all.
     public var keys: [Int64]?
-    public init(table: UInt16, segment: TimeRange, times: ClosedRange<Int64>? = nil, keys: [Int64]? = nil) {
+    /// What rows must fulfil, by columns of the table's schema; nil: nothing.
+    public var predicate: Predicate?
+    /// Indices of the columns to return, in the order wanted, each once; nil: all.
+    public var projection: [Int]?
+    /// Leaves out parts that are missing or damaged (`Scan.skipped` names them) instead of failing. Then rows are missing,
+    /// and a value may come back that one of them had replaced.
+    public var skipsDamagedParts = false
+    /// Whether `Scan.statistics` is kept.
+    public var isCounted = true
+
+    public init(
+        table: UInt16, segment: TimeRange, times: ClosedRange<Int64>? = nil, keys: [Int64]? = nil,
+        predicate: Predicate? = nil, projection: [Int]? = nil
+    ) {
         self.table = table
         self.segment = segment
         self.times = times
         self.keys = keys
+        self.predicate = predicate
+        self.projection = projection
+    }
+
+    func check(_ table: TableDefinition) throws(StorageError) {
+        func refused(_ problem: String) -> StorageError {
+            StorageError(.refused, "a scan of table \(table.name) cannot be: \(problem)")
+        }
+        if let problem = predicate?.problem(with: table.schema) { throw refused(problem) }
+        if keys != nil, table.selectionColumn == nil { throw refused("the table has no column to select by") }
+        guard let projection else { return }
+        guard !projection.isEmpty, Set(projection).count == projection.count else {
+            throw refused("the projection names no column, or one twice")
+        }
+        if let column = projection.first(where: { !table.schema.columns.indices.contains($0) }) {
+            throw refused("there is no column number \(column)")
+        }
     }
 }
