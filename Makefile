@@ -8,8 +8,9 @@ LIBRARIES := libzstd-dev libsnappy-dev liblz4-dev zlib1g-dev libre2-dev
 TEST_PACKAGES := prometheus prometheus-node-exporter python3 python3-venv curl
 BENCH_PACKAGES := prometheus victoria-metrics gcc
 BUILD_FLAGS ?=
+FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test unit-test end-to-end lint bench clean libraries test-packages bench-packages
+.PHONY: help run build test unit-test end-to-end lint bench fuzz clean libraries test-packages bench-packages
 
 help: ## this list
 	@echo "Varve: a time-series database for metrics"
@@ -35,13 +36,16 @@ end-to-end: build test-packages .venv/ready ## a real Prometheus writes, kills h
 	.venv/bin/python -m pytest -q -s Tests/EndToEnd
 
 lint: ## formatting, as CI checks it
-	swift format lint --strict -r Sources Tests Examples Package.swift
+	swift format lint --strict -r Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Package.swift
 
 bench: build bench-packages .venv/ready ## compare with the peers on this machine; needs ../shared/bench
 	Tools/bench.sh
 
+fuzz: libraries ## feed every parser mutated input, FUZZ_SECONDS each (60)
+	Tools/fuzz.sh $(FUZZ_SECONDS)
+
 clean: ## remove what was built
-	rm -rf .build bin .venv
+	rm -rf .build Fuzz/.build bin .venv
 
 libraries:
 	@missing=; for p in $(LIBRARIES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
