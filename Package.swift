@@ -115,7 +115,7 @@ let package = Package(
             name: "Simulation", dependencies: ["Platform", "ObjectStorage"], path: "Sources/Simulation",
             swiftSettings: strict),
         // Tests, by floor. Each may use everything below and the simulated world.
-        tests("Compression", base), tests("Encodings", storage), tests("Parquet", storage),
+        tests("Compression", base), tests("Columnar", base), tests("Encodings", storage), tests("Parquet", storage),
         tests("ObjectStorage", storage), tests("WAL", storage), tests("ManifestLog", storage, excluding: ["Golden"]),
         tests("StorageEngine", storage), tests("Simulation", storage), tests("Crash", metrics),
         tests("MetricModel", metrics),

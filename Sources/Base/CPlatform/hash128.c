@@ -40,6 +40,7 @@ static void by_multiplication(const uint64_t key[4], const uint8_t *p, size_t n,
 
 __attribute__((target("aes"))) static void by_aes(const uint64_t key[4], const uint8_t *p, size_t n, uint64_t out[2]) {
     const __m128i k0 = _mm_loadu_si128((const __m128i *)key), k1 = _mm_loadu_si128((const __m128i *)(key + 2));
+    const size_t whole = n;
     const __m128i length = _mm_set_epi64x((long long)n, ~(long long)n);
     __m128i a = _mm_xor_si128(k0, length), b = k1;
     if (n > 64) {
@@ -76,10 +77,20 @@ __attribute__((target("aes"))) static void by_aes(const uint64_t key[4], const u
         p += 32;
         n -= 32;
     }
-    uint8_t tail[32] = {0};
-    memcpy(tail, p, n);
-    a = _mm_xor_si128(a, _mm_loadu_si128((const __m128i *)tail));
-    b = _mm_xor_si128(b, _mm_loadu_si128((const __m128i *)(tail + 16)));
+    // The last 32 bytes, some of them for a second time: copying what is left into a buffer first costs more than all
+    // the rest. The length is in the start, so no two strings end alike by padding.
+    __m128i last, beforeLast;
+    if (whole >= 32) {
+        beforeLast = _mm_loadu_si128((const __m128i *)(p + n - 32));
+        last = _mm_loadu_si128((const __m128i *)(p + n - 16));
+    } else {
+        uint8_t tail[32] = {0};
+        memcpy(tail, p, n);
+        beforeLast = _mm_loadu_si128((const __m128i *)tail);
+        last = _mm_loadu_si128((const __m128i *)(tail + 16));
+    }
+    a = _mm_xor_si128(a, beforeLast);
+    b = _mm_xor_si128(b, last);
     ROUND(a, k0);
     ROUND(b, k1);
     ROUND(a, k1);

@@ -1,8 +1,8 @@
 /// Permutations that put rows into key order, stable: among equal keys the order of arrival stays.
 public enum SortOrder {
-    /// By `first`, then `second`. Radix passes over the bytes of `first` that vary, stable; then each group of equal
+    /// By `first`, then `second`. Radix passes over the bits of `first` that vary, stable; then each group of equal
     /// `first` is checked to rise in `second` (it mostly does: rows arrive in time order) and sorted alone if not.
-    /// - Complexity: O(rows × varying bytes), plus a comparison sort of the groups that do not rise.
+    /// - Complexity: O(rows × varying bits / 11), plus a comparison sort of the groups that do not rise.
     public static func byTwoIntegers(
         _ first: UnsafeBufferPointer<Int64>, _ second: UnsafeBufferPointer<Int64>
     ) -> [UInt32] {
@@ -16,12 +16,39 @@ public enum SortOrder {
             varying |= UInt64(bitPattern: first[i] ^ first[0])
             rises = rises && (first[i - 1] < first[i] || (first[i - 1] == first[i] && second[i - 1] <= second[i]))
         }
+        if rises { return (0..<UInt32(count)).map { $0 } }
+        var order = PackedOrder.rows(of: first, varying: varying) ?? byteOrder(of: first, varying: varying)
+
+        order.withUnsafeMutableBufferPointer { rows in
+            var start = 0
+            while start < count {
+                let key = first[Int(rows[start])]
+                var end = start + 1
+                var groupRises = true
+                while end < count, first[Int(rows[end])] == key {
+                    groupRises = groupRises && second[Int(rows[end - 1])] <= second[Int(rows[end])]
+                    end += 1
+                }
+                if !groupRises {
+                    rows[start..<end].sort { a, b in
+                        let x = second[Int(a)]
+                        let y = second[Int(b)]
+                        return x < y || (x == y && a < b)
+                    }
+                }
+                start = end
+            }
+        }
+        return order
+    }
+
+    /// One pass for each byte that varies.
+    private static func byteOrder(of first: UnsafeBufferPointer<Int64>, varying: UInt64) -> [UInt32] {
+        let count = first.count
         var order = [UInt32](unsafeUninitializedCapacity: count) { buffer, filled in
             for i in 0..<count { buffer[i] = UInt32(truncatingIfNeeded: i) }
             filled = count
         }
-        if rises { return order }
-
         var scratch = [UInt32](repeating: 0, count: count)
         for byte in 0..<8 where (varying >> (byte * 8)) & 0xff != 0 {
             let shift = UInt64(byte * 8)
@@ -50,27 +77,6 @@ public enum SortOrder {
                 }
             }
             swap(&order, &scratch)
-        }
-
-        order.withUnsafeMutableBufferPointer { rows in
-            var start = 0
-            while start < count {
-                let key = first[Int(rows[start])]
-                var end = start + 1
-                var groupRises = true
-                while end < count, first[Int(rows[end])] == key {
-                    groupRises = groupRises && second[Int(rows[end - 1])] <= second[Int(rows[end])]
-                    end += 1
-                }
-                if !groupRises {
-                    rows[start..<end].sort { a, b in
-                        let x = second[Int(a)]
-                        let y = second[Int(b)]
-                        return x < y || (x == y && a < b)
-                    }
-                }
-                start = end
-            }
         }
         return order
     }

@@ -101,14 +101,8 @@ struct MemPartView: Sendable {
 
     /// Distinct values of integer column `column`, ascending.
     func distinctKeys(_ column: Int) -> [Int64] {
-        var seen = Set<Int64>()
-        for piece in pieces {
-            var previous: Int64?
-            for key in piece.chunk.int64s(column, rows: piece.rows) where key != previous {
-                seen.insert(key)
-                previous = key
-            }
-        }
+        var seen = DistinctIntegers()
+        for piece in pieces { seen.insert(contentsOf: piece.chunk.int64s(column, rows: piece.rows)) }
         return seen.sorted()
     }
 }

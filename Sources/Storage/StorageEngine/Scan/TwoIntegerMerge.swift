@@ -24,6 +24,12 @@ final class TwoIntegerMerge: BatchCursor {
         let mayRepeat: Bool
     }
 
+    /// Runs of one first key were noted.
+    private struct Risen {
+        /// A source whose batch is used up.
+        let exhausted: Int?
+    }
+
     private let schema: Schema
     private let mode: UpdateMode
     private var waiting: [any BatchCursor]
@@ -33,6 +39,8 @@ final class TwoIntegerMerge: BatchCursor {
     private var used: [RecordBatch] = []
     private var stretches: [Stretch] = []
     private var rows = 0
+    /// Kept for its memory.
+    private var runs: [(source: Int, end: Int)] = []
     /// Rows that were dropped because a newer one has the same key.
     private(set) var duplicates = 0
 
@@ -63,7 +71,8 @@ final class TwoIntegerMerge: BatchCursor {
         return rows == 0 ? nil : finish()
     }
 
-    /// Notes one stretch, or the rows of one key. - Returns: a source whose batch is used up.
+    /// Notes one stretch, the rows of one key, or all rows that share a first key and overlap nowhere.
+    /// - Returns: a source whose batch is used up.
     private func step() -> Int? {
         // The least head and the one after it; among equals the oldest source is the least.
         var least = 0
@@ -76,15 +85,42 @@ final class TwoIntegerMerge: BatchCursor {
                 bound = i
             }
         }
-        var end = sources[least].first.count
-        if bound >= 0 {
-            if headFirst[bound] == headFirst[least], headSecond[bound] == headSecond[least] {
+        guard bound >= 0 else {
+            let end = sources[least].first.count
+            note(least, end)
+            return advance(least, to: end)
+        }
+        if headFirst[bound] == headFirst[least] {
+            if headSecond[bound] == headSecond[least] {
                 return stepThroughEqualKeys(headFirst[least], headSecond[least])
             }
-            end = firstRow(of: least, notBefore: headFirst[bound], headSecond[bound])
+            // With many sources the look for the least is what costs: once for a series, not once for each of its
+            // stretches.
+            if sources.count > 2, let risen = stepThroughRisingRuns(of: headFirst[least]) { return risen.exhausted }
         }
+        let end = firstRow(of: least, notBefore: headFirst[bound], headSecond[bound])
         note(least, end)
         return advance(least, to: end)
+    }
+
+    /// Rows of one first key, when the sources that have it follow one another without overlap, as those of a flush do:
+    /// each was written after the one before it.
+    /// - Returns: nil when they do not, and nothing was noted; else the source whose batch is used up, if there is one.
+    private func stepThroughRisingRuns(of first: Int64) -> Risen? {
+        runs.removeAll(keepingCapacity: true)
+        var last = Int64.min
+        for i in headFirst.indices where headFirst[i] == first {
+            guard runs.isEmpty || last < headSecond[i] else { return nil }
+            let end = firstRow(of: i, after: first)
+            last = sources[i].second[end - 1]
+            runs.append((source: i, end: end))
+        }
+        for run in runs {
+            note(run.source, run.end)
+            // What comes next in its next batch may have this key as well: the others wait.
+            if let exhausted = advance(run.source, to: run.end) { return Risen(exhausted: exhausted) }
+        }
+        return Risen(exhausted: nil)
     }
 
     private func precedes(_ i: Int, _ j: Int) -> Bool {
@@ -100,29 +136,40 @@ final class TwoIntegerMerge: BatchCursor {
         return nil
     }
 
-    /// The first row of `i`, which is before the bound, that is not: galloping.
+    /// The first row of `i`, which is before the bound, that is not.
     private func firstRow(of i: Int, notBefore first: Int64, _ second: Int64) -> Int {
-        let start = sources[i].row
-        return sources[i].first.withUnsafeBufferPointer { firsts in
+        sources[i].first.withUnsafeBufferPointer { firsts in
             sources[i].second.withUnsafeBufferPointer { seconds in
-                func isBefore(_ row: Int) -> Bool {
+                Self.gallop(from: sources[i].row, to: firsts.count) { row in
                     firsts[row] < first || (firsts[row] == first && seconds[row] < second)
                 }
-                var low = start
-                var step = 1
-                while low + step < firsts.count, isBefore(low + step) {
-                    low += step
-                    step *= 2
-                }
-                var high = min(low + step, firsts.count)
-                low += 1
-                while low < high {
-                    let middle = (low + high) / 2
-                    if isBefore(middle) { low = middle + 1 } else { high = middle }
-                }
-                return low
             }
         }
+    }
+
+    /// The first row of `i`, whose head has the key, that has another.
+    private func firstRow(of i: Int, after first: Int64) -> Int {
+        sources[i].first.withUnsafeBufferPointer { firsts in
+            Self.gallop(from: sources[i].row, to: firsts.count) { firsts[$0] == first }
+        }
+    }
+
+    /// The first row after `start`, which is one of those, that is not `before`; all of those come first.
+    @inline(__always)
+    private static func gallop(from start: Int, to count: Int, _ before: (Int) -> Bool) -> Int {
+        var low = start
+        var step = 1
+        while low + step < count, before(low + step) {
+            low += step
+            step *= 2
+        }
+        var high = min(low + step, count)
+        low += 1
+        while low < high {
+            let middle = (low + high) / 2
+            if before(middle) { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// Rows of source `i` up to `end`; of rows with one key only the last, where there may be several.
