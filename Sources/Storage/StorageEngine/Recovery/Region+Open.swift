@@ -22,7 +22,12 @@ extension Region {
     ) async throws(StorageError) -> Region {
         do {
             let log: any WriteAheadLog =
-                if let directory = options.logDirectory {
+                if let directory = options.logDirectory, options.isReadOnly {
+                    ReplayedLog(
+                        log: try await RegionLog.openReadOnly(
+                            directory: directory, region: options.name, options: options.logOptions,
+                            environment: environment))
+                } else if let directory = options.logDirectory {
                     try await RegionLog.open(
                         directory: directory, region: options.name, options: options.logOptions,
                         environment: environment)
@@ -56,7 +61,7 @@ extension Region {
         let manifestStore = PrefixedStore(store, prefix: ObjectPaths.manifestPrefix(region: options.name))
         let head = try await ManifestWriter.readHead(store: manifestStore)
         let claimantID = environment.random.next()
-        if let directory = options.logDirectory {
+        if let directory = options.logDirectory, !options.isReadOnly {
             let path = directory + ".claimant"
             var claimant = try await environment.blocking.run { try Claimant.read(path, in: environment.fileSystem) }
             let flushed = try await ManifestReader.load(store: manifestStore)?.cut ?? .zero
@@ -74,7 +79,7 @@ extension Region {
         }
         let manifest = try await ManifestWriter.claim(
             store: manifestStore, claimantID: claimantID, options: ManifestOptions(), environment: environment)
-        if let directory = options.logDirectory {
+        if let directory = options.logDirectory, !options.isReadOnly {
             let path = directory + ".claimant"
             try await environment.blocking.run {
                 try Claimant(known: [claimantID]).write(path, in: environment.fileSystem)
