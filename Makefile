@@ -49,6 +49,7 @@ soak: build test-packages .venv/ready ## all that breaks things, other seeds eve
 
 lint: ## formatting, as CI checks it
 	swift format lint --strict -r Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Fuzz/Bodies Fuzz/Tests \
+		Benchmarks/Package.swift Benchmarks/Sources \
 		Benchmarks/Kernels/Package.swift Benchmarks/Kernels/Sources Package.swift
 
 bench: build bench-packages .venv/ready ## compare with the peers on this machine; needs ../shared/bench
@@ -64,7 +65,7 @@ fuzz: libraries ## feed every parser mutated input, FUZZ_SECONDS each (60)
 	Tools/fuzz.sh $(FUZZ_SECONDS)
 
 clean: ## remove what was built
-	rm -rf .build Fuzz/.build Benchmarks/Kernels/.build bin .venv
+	rm -rf .build Fuzz/.build Benchmarks/.build Benchmarks/Kernels/.build bin .venv
 
 libraries:
 	@missing=; for p in $(LIBRARIES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \

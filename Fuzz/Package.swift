@@ -41,7 +41,7 @@ let package = Package(
         .target(name: "CRE2", path: "Floors/Base/CRE2", linkerSettings: [.linkedLibrary("re2")]),
         debian("CSnappy"), debian("CZstd"), debian("CLZ4"), debian("CZlib"),
         room("Platform", on: "Base", ["CPlatform"]),
-        room("Compression", on: "Base", ["Platform", "CSnappy", "CZstd", "CLZ4", "CZlib"]),
+        room("Compression", on: "Base", ["Platform", "CPlatform", "CSnappy", "CZstd", "CLZ4", "CZlib"]),
         room("Columnar", on: "Base", ["Platform"]),
         room("Encodings", on: "Storage", ["Columnar"]),
         room("Parquet", on: "Storage", ["Encodings", "Compression", "Columnar", "Platform"]),
@@ -49,6 +49,7 @@ let package = Package(
         room("WAL", on: "Storage", ["Platform", "Columnar"]),
         room("ManifestLog", on: "Storage", ["ObjectStorage", "Columnar", "Platform"]),
         room("MetricModel", on: "Metrics", ["Columnar", "CRE2", "Platform"]),
+        room("PromQL", on: "Metrics", ["MetricModel"]),
         room("Ingest", on: "Metrics", ["MetricModel", "Compression", "Columnar", "Platform"]),
         .target(
             name: "Bodies",
@@ -58,7 +59,7 @@ let package = Package(
             ], path: "Bodies", swiftSettings: counted),
         .target(name: "FuzzDriver", swiftSettings: counted),
         fuzzer("Footer"), fuzzer("Pages"), fuzzer("Parquet"), fuzzer("Encodings"), fuzzer("Compression"),
-        fuzzer("RemoteWrite"), fuzzer("Log"), fuzzer("Manifest"),
+        fuzzer("RemoteWrite"), fuzzer("Log"), fuzzer("Manifest"), fuzzer("PromQL", ["PromQL"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

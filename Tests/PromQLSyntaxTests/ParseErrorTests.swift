@@ -13,7 +13,7 @@ import Testing
         ("0deadbeef", "1:1: parse error: bad number or duration syntax: \"0de\""),
         ("1 /", "1:4: parse error: unexpected end of input"),
         ("*1", "1:1: parse error: unexpected <op:*>"),
-        ("(1))", "1:4: parse error: unexpected right parenthesis ')'"),
+        ("(1))", "1:5: parse error: unexpected right parenthesis ')'"),
         ("((1)", "1:5: parse error: unclosed left parenthesis"),
         (
             "999999999999999999999999999999999999999999s",

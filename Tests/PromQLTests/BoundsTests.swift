@@ -11,6 +11,23 @@ import Testing
         await #expect(throws: tooMany) { try await engine.instant("x[2h]", at: 6_000_000) }
     }
 
+    @Test func aQueryOfTooManySeriesSaysHowManyAreAllowed() async throws {
+        let engine = QueryEngine([series("x", [1]), series("y", [1]), series("z", [1])]) { $0.maximumSeries = 2 }
+        _ = try await engine.instant("x + on() y", at: 0)
+        await #expect(
+            throws: QueryError.execution("the query selects 3 series, the limit is 2 (query.max-series)")
+        ) { try await engine.instant("count(x) + count(y) + count(z)", at: 0) }
+    }
+
+    @Test func aQueryThatNeedsTooMuchMemorySaysSo() async throws {
+        let tooMuch = QueryError.execution("the query needs more than 1 MiB of memory (query.max-memory)")
+        let engine = QueryEngine([series("x", [Double?](repeating: 1, count: 1_000))]) { $0.maximumMemory = 1 << 20 }
+        _ = try await engine.instant("x[100h]", at: 60_000_000)
+        // A hundred thousand steps of eight bytes, and as many again.
+        _ = try await engine.range("x", start: 0, end: 50_000_000, step: 1_000)
+        await #expect(throws: tooMuch) { try await engine.range("x + x", start: 0, end: 60_000_000, step: 1_000) }
+    }
+
     @Test func aSubqueryWithEndlessStepsIsRefusedBeforeItAllocates() async throws {
         let engine = QueryEngine([series("x", [1])])
         await #expect(throws: tooMany) { try await engine.instant("max_over_time(vector(1)[100y:1ms])", at: 0) }

@@ -96,8 +96,10 @@ import Testing
         #expect(
             String(decoding: json.bytes, as: UTF8.self)
                 == #"{"type":"binaryExpr","op":">","lhs":{"type":"aggregation","op":"sum","expr":{"type":"call","#
-                + #""func":{"name":"rate"},"args":[{"type":"matrixSelector","name":"x","offset":60000,"matchers":["#
-                + #"{"name":"b","value":"c","type":"="},{"name":"__name__","value":"x","type":"="}],"timestamp":null,"#
+                + #""func":{"name":"rate","argTypes":["matrix"],"variadic":0,"returnType":"vector"},"args":["#
+                + #"{"type":"matrixSelector","name":"x","offset":60000,"matchers":["#
+                + #"{"name":"b","value":"c","type":"="},{"name":"__name__","value":"x","type":"="}],"#
+                + #""anchored":false,"smoothed":false,"timestamp":null,"#
                 + #""startOrEnd":null,"range":300000}]},"param":null,"grouping":["a"],"without":false},"#
                 + #""rhs":{"type":"numberLiteral","val":"2"},"matching":null,"bool":true}"#)
     }

@@ -94,8 +94,10 @@ final class FakeDatabase: MetricDatabase {
         }
     }
 
-    func cardinality(limit: Int) async throws -> DatabaseCardinality {
-        note("cardinality \(limit)")
+    func cardinality(
+        limit: Int, matchers: [[LabelMatcher]], focus: String?
+    ) async throws -> DatabaseCardinality {
+        note("cardinality \(limit)\(matchers.isEmpty ? "" : " of \(matchers.count)")\(focus.map { " by \($0)" } ?? "")")
         return state.withLock { $0.cardinality }
     }
     func flush() async throws { note("flush") }

@@ -77,6 +77,49 @@ import Testing
         }
     }
 
+    @Test func cardinalityIsAskedOfSomeSeriesAndByALabel() async {
+        let database = FakeDatabase()
+        database.state.withLock { $0.cardinality.seriesByFocus = [.init("a", 3)] }
+        let api = PrometheusAPI.test(database)
+        let answer = await api.get("/api/v1/status/tsdb?topN=5&match[]=up&match[]=down&focusLabel=job").bodyText
+        #expect(answer.contains(#""seriesCountByFocusLabelValue":[{"name":"a","value":3}]"#))
+        #expect(database.calls == ["cardinality 5 of 2 by job"])
+        #expect(await api.get("/api/v1/status/tsdb?match[]=%7B").status == 400)
+    }
+
+    @Test func queriesThatEndedAreSummedUp() async {
+        let clock = SteppedClock()
+        let database = FakeDatabase().answering { (text) async throws(QueryError) in
+            clock.advance(seconds: text == "dear" ? 6 : 1)
+            if text == "bad" { throw QueryError.execution("no") }
+            return QueryResult(value: .scalar(timestamp: 0, value: 1))
+        }
+        var environment = Environment.live
+        environment.time = clock
+        let api = PrometheusAPI(
+            database: database, options: ServerOptions(), environment: environment,
+            state: ServerState(startTime: 0), logger: Logger(label: "test"))
+        for query in ["cheap", "dear", "cheap", "cheap", "bad"] { _ = await api.get("/api/v1/query?query=\(query)") }
+        _ = await api.get("/api/v1/query_range?query=cheap&start=0&end=60&step=60")
+        let answer = await api.get("/api/v1/status/top_queries?topN=1").bodyText
+        #expect(
+            answer == #"{"status":"success","topN":"1","maxLifetime":"600.0s","#
+                + #""topByCount":[{"query":"cheap","timeRangeSeconds":0,"count":3}],"#
+                + #""topByAvgDuration":[{"query":"dear","timeRangeSeconds":0,"avgDurationSeconds":6,"count":1}],"#
+                + #""topBySumDuration":[{"query":"dear","timeRangeSeconds":0,"sumDurationSeconds":6,"count":1}]}"#)
+        let recent = await api.get("/api/v1/status/top_queries?maxLifetime=1s").bodyText
+        #expect(recent.contains("\"timeRangeSeconds\":60") && !recent.contains("dear"))
+        #expect(await api.get("/api/v1/status/top_queries?topN=0").status == 400)
+    }
+
+    @Test func reloadAndQuitAreOffAndNeverOnGet() async {
+        let api = PrometheusAPI.test(FakeDatabase())
+        for path in ["/-/reload", "/-/quit"] {
+            #expect(await api.answer(APIRequest(method: "POST", target: path)).status == 403)
+            #expect(await api.get(path).status == 405)
+        }
+    }
+
     @Test func runningQueriesAreListed() async {
         let (began, release) = (AsyncStream.makeStream(of: Void.self), AsyncStream.makeStream(of: Void.self))
         let database = FakeDatabase().answering { (_) async throws(QueryError) in

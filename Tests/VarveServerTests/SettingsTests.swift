@@ -1,3 +1,4 @@
+import MetricEngine
 import Platform
 import PromQL
 import Testing
@@ -38,9 +39,30 @@ import Testing
         ("retention", "-1"), ("enable-admin-api", "yes"), ("log-level", "loud"), ("flush-size", "5GiB"),
         ("query.max-samples", "0"), ("query.timeout", "0"), ("query.max-concurrency", "none"),
         ("query.lookback-delta", "2d"), ("enable-experimental-functions", "maybe"), ("web.cors-origin", "("),
+        ("query.max-series", "0"), ("query.max-memory", "1KiB"), ("query.max-points", "0"),
+        ("query.queue-timeout", "2d"), ("limit-series", "-1"), ("limit-labels-per-series", "2000"),
+        ("limit-label-name-bytes", "0"), ("limit-label-value-bytes", "many"), ("limit-future-skew", "-1s"),
     ])
     func valuesOutOfRangeAreRefused(name: String, value: String) {
         #expect(throws: InvalidSettings.self) { try ServeSettings(flags: [name: value], environment: [:]) }
+    }
+
+    @Test func everyBoundHasAFlag() throws {
+        let settings = try ServeSettings(
+            flags: [
+                "query.max-series": "7", "query.max-memory": "3MiB", "query.max-points": "12",
+                "query.queue-timeout": "2s", "limit-series": "100", "limit-labels-per-series": "5",
+                "limit-label-name-bytes": "10", "limit-label-value-bytes": "20",
+            ], environment: ["VARVE_LIMIT_FUTURE_SKEW": "1h"])
+        let options = settings.serverOptions
+        #expect(options.queryOptions.maximumSeries == 7)
+        #expect(options.queryOptions.maximumMemory == 3 << 20)
+        #expect(options.maximumPoints == 12)
+        #expect(options.queueTimeout == .seconds(2))
+        let limits = settings.bounds.limits
+        #expect(limits.series == 100 && limits.labelsPerSeries == 5)
+        #expect(limits.labelNameBytes == 10 && limits.labelValueBytes == 20 && limits.futureSkew == 3_600_000)
+        #expect(Set(settings.shown.map(\.name)) == Set(ServeSettings.names))
     }
 
     @Test func theBoundsOfQueriesReachTheServer() throws {

@@ -35,7 +35,9 @@ public struct MetricLimits: Sendable, Equatable {
             found.append("limit-label-value-bytes is \(labelValueBytes); use 1 … 1,048,576")
         }
         if !(1...1_000_000_000).contains(series) { found.append("limit-series is \(series); use 1 … 1,000,000,000") }
-        if !(0...Self.latest).contains(futureSkew) { found.append("future-skew is \(futureSkew) ms; use 0 or more") }
+        if !(0...Self.latest).contains(futureSkew) {
+            found.append("limit-future-skew is \(futureSkew) ms; use 0 or more")
+        }
         if !(0...Self.latest).contains(retention) { found.append("retention is \(retention) ms; use 0 or more") }
         return found
     }

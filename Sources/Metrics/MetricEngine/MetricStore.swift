@@ -181,7 +181,7 @@ public final class MetricStore: Sendable {
                 outcome.refuse(
                     .tooFarAhead, samples: 1,
                     "\(describe(columns, i)) has a sample at \(time) ms, which is after \(latest) ms: more than "
-                        + "\(registry.limits.futureSkew) ms ahead of this node's clock (future-skew)")
+                        + "\(registry.limits.futureSkew) ms ahead of this node's clock (limit-future-skew)")
             } else {
                 accepted.append(columns.series[i], time, columns.values[i])
             }

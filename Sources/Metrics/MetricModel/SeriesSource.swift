@@ -21,12 +21,17 @@ public struct SelectRequest: Sendable, Hashable {
     public var end: Int64
     /// More samples than this is an error: `SelectError.tooManySamples`.
     public var maximumSamples: Int
+    /// More series than this is an error, before any sample is read: `SelectError.tooManySeries`.
+    public var maximumSeries: Int
 
-    public init(matchers: [LabelMatcher], start: Int64, end: Int64, maximumSamples: Int = .max) {
+    public init(
+        matchers: [LabelMatcher], start: Int64, end: Int64, maximumSamples: Int = .max, maximumSeries: Int = .max
+    ) {
         self.matchers = matchers
         self.start = start
         self.end = end
         self.maximumSamples = maximumSamples
+        self.maximumSeries = maximumSeries
     }
 }
 
@@ -39,6 +44,7 @@ public protocol SeriesSource: Sendable {
 
 public enum SelectError: Error, Sendable, Equatable, CustomStringConvertible {
     case tooManySamples(limit: Int)
+    case tooManySeries(Int, limit: Int)
     /// Storage could not answer; the text names object, place and remedy.
     case storage(String)
 
@@ -46,6 +52,8 @@ public enum SelectError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .tooManySamples(let limit):
             "query processing would load too many samples into memory in query execution (limit \(limit))"
+        case .tooManySeries(let count, let limit):
+            "the query selects \(count) series, the limit is \(limit) (query.max-series)"
         case .storage(let reason): reason
         }
     }

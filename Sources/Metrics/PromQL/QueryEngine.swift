@@ -36,7 +36,7 @@ public struct QueryEngine: Sendable {
         let time = QueryTime.clamped(time)
         var planner = Planner(start: time, end: time, step: nil, options: options)
         let planned = try planner.plan(expression)
-        let evaluator = try await evaluator(for: planner, text: text)
+        let evaluator = Evaluator(try await ground(for: planner, text: text))
         let value: QueryValue
         switch planned.node {
         case .string(let text): value = .string(timestamp: time, value: text)
@@ -67,36 +67,54 @@ public struct QueryEngine: Sendable {
                 "invalid expression type \"\(planned.type.rawValue)\" for range query, must be Scalar or instant Vector"
             )
         }
-        let evaluator = try await evaluator(for: planner, text: text)
-        let grid = planner.grid
+        let ground = try await ground(for: planner, text: text)
+        let parts = StepSplit.parts(of: planner.grid, planned.node, ground, options: options)
+        guard parts.count > 1 else {
+            let (evaluator, series) = try Self.evaluated(planned.node, planner.grid, ground)
+            return evaluator.result(.matrix(series))
+        }
+        return try await StepSplit.evaluated(planned.node, parts, ground)
+    }
+
+    /// The series of a range query, in the order of their labels.
+    static func evaluated(
+        _ node: PlanNode, _ grid: StepGrid, _ ground: EvaluationGround
+    ) throws(QueryError) -> (Evaluator, [ResultSeries]) {
+        let evaluator = Evaluator(ground)
         try evaluator.budget.hold(grid.count)
-        let columns = try Evaluator.finished(try evaluator.evaluate(planned.node, grid))
+        let columns = try Evaluator.finished(try evaluator.evaluate(node, grid))
         let times = (0..<grid.count).map(grid.time)
         let series = columns.compactMap { column -> ResultSeries? in
             let samples = FloatSamples(column, at: times)
             if samples.timestamps.isEmpty { return nil }
             return ResultSeries(labels: column.labels, timestamps: samples.timestamps, values: samples.values)
         }
-        return evaluator.result(.matrix(series.sorted { $0.labels < $1.labels }))
+        return (evaluator, series.sorted { $0.labels < $1.labels })
     }
 
-    private func evaluator(for planner: Planner, text: String) async throws(QueryError) -> Evaluator {
+    private func ground(for planner: Planner, text: String) async throws(QueryError) -> EvaluationGround {
         let selection = Selection(needs: planner.needs)
         var budget = QueryBudget(options: options)
         let fetched = try await fetch(selection)
         try budget.check()
-        for runs in fetched { for run in runs { try budget.hold(run.timestamps.count) } }
-        return Evaluator(
-            fetched: fetched, selection: selection, lookback: planner.lookback, budget: budget, query: text,
-            isRangeQuery: planner.isRangeQuery, delaysNameRemoval: options.delayedNameRemoval)
+        let series = fetched.reduce(0) { $0 + $1.count }
+        if series > options.maximumSeries {
+            throw .execution(SelectError.tooManySeries(series, limit: options.maximumSeries).description)
+        }
+        for runs in fetched { try budget.load(runs) }
+        return EvaluationGround(
+            fetched: fetched, fetchOfSlot: selection.fetchOfSlot, lookback: planner.lookback, budget: budget,
+            query: text, isRangeQuery: planner.isRangeQuery, delaysNameRemoval: options.delayedNameRemoval)
     }
 
     private func fetch(_ selection: Selection) async throws(QueryError) -> [[SeriesRun]] {
         let source = source
-        let limit = options.maximumSamples
+        let (samples, series) = (options.maximumSamples, options.maximumSeries)
         @Sendable func select(_ need: SelectorNeed) async throws -> [SeriesRun] {
             try await source.select(
-                SelectRequest(matchers: need.matchers, start: need.start, end: need.end, maximumSamples: limit))
+                SelectRequest(
+                    matchers: need.matchers, start: need.start, end: need.end, maximumSamples: samples,
+                    maximumSeries: series))
         }
         do {
             if selection.fetches.count <= 1 {
@@ -115,6 +133,7 @@ public struct QueryEngine: Sendable {
         } catch let error as SelectError {
             switch error {
             case .tooManySamples: throw .execution(QueryBudget.tooManySamples)
+            case .tooManySeries: throw .execution(error.description)
             case .storage(let reason): throw .storage(reason)
             }
         } catch is CancellationError {
@@ -128,7 +147,7 @@ public struct QueryEngine: Sendable {
 }
 
 extension Evaluator {
-    fileprivate func result(_ value: QueryValue) -> QueryResult {
+    func result(_ value: QueryValue) -> QueryResult {
         var statistics = QueryStatistics()
         statistics.totalSamples = budget.looked
         statistics.peakSamples = budget.peak

@@ -59,7 +59,7 @@ public final class Database: Sendable {
             environment: environment)
     }
 
-    private static func open(
+    static func open(
         objects: any ObjectStore, logDirectory: String?, directory: DataDirectory?, lock: (any FileLock)?,
         options: DatabaseOptions, environment: Environment
     ) async throws -> Database {
@@ -74,8 +74,12 @@ public final class Database: Sendable {
         } catch { throw VarveError(error) }
     }
 
+    static func directoryStore(_ directory: DataDirectory, _ environment: Environment) -> DirectoryStore {
+        DirectoryStore(root: directory.objects, environment: environment)
+    }
+
     static func openObjects(_ directory: DataDirectory, _ environment: Environment) async throws -> any ObjectStore {
-        let store = DirectoryStore(root: directory.objects, environment: environment)
+        let store = directoryStore(directory, environment)
         do throws(ObjectStoreError) { try await store.prepare() } catch { throw VarveError(.failed, error.description) }
         return store
     }
@@ -84,11 +88,13 @@ public final class Database: Sendable {
 
     /// Brings everything that was appended before the call into objects.
     public func flush() async throws {
+        try requireWritable()
         do throws(StorageError) { try await store.flush() } catch { throw VarveError(error) }
     }
 
     /// Merges each segment to one run; replaced objects that nobody reads are gone when it returns.
     public func compact() async throws {
+        try requireWritable()
         do throws(StorageError) { try await store.compact() } catch { throw VarveError(error) }
     }
 
@@ -96,7 +102,13 @@ public final class Database: Sendable {
     /// next open.
     public func close() async throws {
         defer { lock.withLock { $0 = nil } }
+        // It has nothing that anybody else could miss.
+        if options.isReadOnly { return }
         do throws(StorageError) { try await store.close() } catch { throw VarveError(error) }
+    }
+
+    private func requireWritable() throws(VarveError) {
+        if options.isReadOnly { throw VarveError(.refused, "the database is open for reading only") }
     }
 
     public var engineStatistics: EngineStatistics { store.region.statistics }

@@ -20,6 +20,8 @@ public struct DatabaseOptions: Sendable {
     public var queries = QueryOptions()
     /// Whether flush and compaction run by themselves.
     public var runsInBackground = true
+    /// Set by `Database.openReadOnly`.
+    var isReadOnly = false
 
     public init() {}
 
@@ -40,6 +42,7 @@ public struct DatabaseOptions: Sendable {
         options.region.memoryLimit = memoryLimit
         options.region.retention = retention
         options.region.runsInBackground = runsInBackground
+        options.region.isReadOnly = isReadOnly
         return options
     }
 }

@@ -73,12 +73,9 @@ enum ExitStatus: Int32 {
 struct CommandFailure: Error, CustomStringConvertible {
     var status: ExitStatus
     var text: String
-    /// Another process has the directory.
-    var isTaken: Bool
-    init(_ status: ExitStatus = .failed, _ text: String, isTaken: Bool = false) {
+    init(_ status: ExitStatus = .failed, _ text: String) {
         self.status = status
         self.text = text
-        self.isTaken = isTaken
     }
     var description: String { text }
 }

@@ -62,16 +62,14 @@ enum OpenDatabase {
         options.flushSize = settings.flushSize
         options.durability = WAL.Durability(rawValue: settings.durability.rawValue) ?? .always
         if let limit = settings.memoryLimit { options.memoryLimit = limit }
+        options.limits = settings.bounds.limits
         if settings.retention > .zero { options.retention = settings.retention }
         return try await open(settings.dataDirectory, options, environment)
     }
 
-    /// For questions asked of a directory that nobody has open.
+    /// For questions asked of a directory, whether a server has it or not: nothing in it is changed.
     static func forReading(_ directory: String, _ environment: Environment) async throws -> any OpenedDatabase {
-        do { return try await forMaintenance(directory, environment) } catch var failure as CommandFailure {
-            if failure.isTaken { failure.text += " A server that has it answers questions: --url http://HOST:PORT." }
-            throw failure
-        }
+        try await translating { try await Database.openReadOnly(at: directory, environment: environment) }
     }
 
     /// Takes the lock, but flushes and compacts only when told.
@@ -157,7 +155,7 @@ enum OpenDatabase {
     private static func translating<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
         do { return try await body() } catch let error as VarveError {
             throw CommandFailure(
-                error.kind == .damaged ? .damage : .failed, error.text, isTaken: error.kind == .taken)
+                error.kind == .damaged ? .damage : .failed, error.text)
         }
     }
 }

@@ -4,14 +4,14 @@ import Platform
 import PromQL
 import VarveServer
 
-/// `varve query`: PromQL over a data directory that nobody has open, or asked of a server.
+/// `varve query`: PromQL over a data directory, or asked of a server.
 struct QueryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "query",
         abstract: "Evaluate PromQL over a data directory, or on a server.",
         discussion: """
-            A directory has one owner at a time: while a server has it, ask the server with --url. Times are RFC 3339 \
-            or Unix seconds, lengths are 5m, 1h30m or seconds.
+            A directory is read as it is at that moment, beside a server or without one, and nothing in it is changed. \
+            Times are RFC 3339 or Unix seconds, lengths are 5m, 1h30m or seconds.
 
             EXAMPLES
               varve query up

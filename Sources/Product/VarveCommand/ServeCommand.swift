@@ -78,6 +78,7 @@ struct ServeCommand: AsyncParsableCommand {
     var queryLookbackDelta: String?
     @Flag(inversion: .prefixedNo, help: "Allow PromQL's experimental functions. (default: not allowed)")
     var enableExperimentalFunctions: Bool?
+    @OptionGroup var bounds: BoundOptions
 
     /// What was given, by the names of the settings.
     private var given: [String: String] {
@@ -89,7 +90,7 @@ struct ServeCommand: AsyncParsableCommand {
             "query.max-concurrency": queryMaxConcurrency, "query.lookback-delta": queryLookbackDelta,
             "enable-experimental-functions": enableExperimentalFunctions.map { "\($0)" },
         ]
-        return all.compactMapValues { $0 }
+        return all.compactMapValues { $0 }.merging(bounds.given) { first, _ in first }
     }
 
     func run() async throws {

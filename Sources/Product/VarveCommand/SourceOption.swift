@@ -3,7 +3,7 @@ import Platform
 import PromQL
 import VarveServer
 
-/// What a question is asked of: a server (`--url`), or a directory that nobody has open (`--data`).
+/// What a question is asked of: a server (`--url`), or a directory (`--data`), beside a server that has it or not.
 struct SourceOption: ParsableArguments {
     @OptionGroup var location: DataOption
     @Option(
@@ -16,21 +16,21 @@ struct SourceOption: ParsableArguments {
         }
     }
 
-    /// Runs one of the two; the directory is closed again in any case.
+    /// Runs one of the two.
     func ask<Answer>(
         server: (RemoteDatabase) async throws -> Answer, directory: (any OpenedDatabase) async throws -> Answer
     ) async throws -> Answer {
         if let url { return try await server(RemoteDatabase(url: url)) }
-        let database = try await OpenDatabase.forReading(location.directory, .live)
-        let answer: Answer
         do {
-            answer = try await directory(database)
-        } catch {
-            try? await database.close()
-            throw error
+            return try await directory(try await OpenDatabase.forReading(location.directory, .live))
+        } catch QueryError.storage(let reason) {
+            // A server may have merged away what was just to be read: once more with what there is now.
+            do {
+                return try await directory(try await OpenDatabase.forReading(location.directory, .live))
+            } catch QueryError.storage {
+                throw QueryError.storage(reason)
+            }
         }
-        try await database.close()
-        return answer
     }
 }
 

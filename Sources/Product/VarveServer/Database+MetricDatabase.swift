@@ -73,8 +73,10 @@ extension Database: MetricDatabase {
         }
     }
 
-    public func cardinality(limit: Int) async throws -> DatabaseCardinality {
-        let counted: Cardinality = try await cardinality(limit: limit)
+    public func cardinality(
+        limit: Int, matchers: [[LabelMatcher]], focus: String?
+    ) async throws -> DatabaseCardinality {
+        let counted: Cardinality = try await cardinality(limit: limit, matching: matchers, focus: focus)
         func entries(_ found: [Cardinality.Entry]) -> [DatabaseCardinality.Entry] {
             found.map { .init($0.name, $0.count) }
         }
@@ -86,6 +88,7 @@ extension Database: MetricDatabase {
         found.valuesByLabel = entries(counted.valuesByLabel)
         found.bytesByLabel = entries(counted.bytesByLabel)
         found.seriesByPair = entries(counted.seriesByPair)
+        found.seriesByFocus = entries(counted.seriesByFocus)
         return found
     }
 

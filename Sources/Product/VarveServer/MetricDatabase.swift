@@ -23,8 +23,9 @@ public protocol MetricDatabase: Sendable {
     /// - Throws: `WriteRefusal`; then nothing of the body is stored, or a repeat is harmless.
     func remoteWrite(_ body: [UInt8]) async throws -> WriteOutcome
 
-    /// Where the series come from: the `limit` largest of each kind, largest first.
-    func cardinality(limit: Int) async throws -> DatabaseCardinality
+    /// Where the series come from: the `limit` largest of each kind, largest first. Only series that match any of
+    /// `matchers` count, when there are any. `focus` is a label whose values are counted by series.
+    func cardinality(limit: Int, matchers: [[LabelMatcher]], focus: String?) async throws -> DatabaseCardinality
 
     /// Everything in memory goes to objects.
     func flush() async throws
@@ -85,6 +86,8 @@ public struct DatabaseCardinality: Sendable, Equatable {
     public var bytesByLabel: [Entry] = []
     /// Pairs `name=value` by series.
     public var seriesByPair: [Entry] = []
+    /// Values of the label asked for, by series.
+    public var seriesByFocus: [Entry] = []
     public init() {}
 }
 

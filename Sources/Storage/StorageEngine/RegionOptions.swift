@@ -38,6 +38,8 @@ public struct RegionOptions: Sendable {
     public var cacheSize = ByteCount.mebibytes(64)
     /// Whether flush and compaction run by themselves. Tests turn it off and call them.
     public var runsInBackground = true
+    /// The log is replayed and never written; the store must take what an open writes without keeping it.
+    public var isReadOnly = false
 
     public init() {}
 

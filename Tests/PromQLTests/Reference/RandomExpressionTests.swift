@@ -1,8 +1,9 @@
 import Glibc
 import MetricModel
 import Platform
-import PromQL
 import Testing
+
+@testable import PromQL
 
 /// The engine answers random expressions over random data as the reference evaluator does.
 ///
@@ -48,6 +49,12 @@ struct RandomExpressionTests {
         var options = QueryOptions()
         options.enableExperimentalFunctions = true
         options.delayedNameRemoval = delayed
+        if seed % 2 == 1 {
+            // Several evaluators share the steps; there are up to three.
+            options.parallelism = 2 + Int(seed / 2 % 2)
+            options.stepsPerEvaluator = 1
+            options.valuesForSeveral = 0
+        }
         let expression: Expression
         do {
             expression = try PromQLParser.parse(query.text, options: options)

@@ -99,8 +99,9 @@ extension ReferenceEvaluator {
         if (left.isEmpty || right.isEmpty) && matching.fillLeft == nil && matching.fillRight == nil { return [] }
         let isSwapped = matching.cardinality == .oneToMany
         let (many, one) = isSwapped ? (right, left) : (left, right)
-        let fillOne = isSwapped ? matching.fillLeft : matching.fillRight
-        let fillMany = isSwapped ? matching.fillRight : matching.fillLeft
+        // With group_right Prometheus swaps the sides, not the fills.
+        let fillOne = matching.fillRight
+        let fillMany = matching.fillLeft
 
         var oneBySignature: [LabelMap: Sample] = [:]
         for sample in one {

@@ -39,6 +39,8 @@ public struct Cardinality: Sendable, Equatable {
     public var seriesByPair: [Entry] = []
     /// Labels whose names and values take the most bytes, one value counted once.
     public var bytesByLabel: [Entry] = []
+    /// Values of the label asked for, by series.
+    public var seriesByFocus: [Entry] = []
     public init() {}
 }
 
@@ -61,15 +63,27 @@ extension MetricStore {
     }
 
     /// The `limit` largest of each kind, largest first.
-    public func cardinality(limit: Int = 10) -> Cardinality {
+    /// - Parameters:
+    ///   - matcherSets: only series that satisfy all matchers of one set count; no set: every series.
+    ///   - focus: a label whose values are counted by series.
+    public func cardinality(
+        limit: Int = 10, matching matcherSets: [[LabelMatcher]] = [], focus: String? = nil
+    ) -> Cardinality {
         let view = registry.view()
-        guard let newest = view.alive.keys.max(), let alive = view.alive[newest] else { return Cardinality() }
-        return view.index.cardinality(of: alive, limit: max(limit, 0))
+        guard let newest = view.alive.keys.max(), var alive = view.alive[newest] else { return Cardinality() }
+        if !matcherSets.isEmpty {
+            var chosen = OrdinalSet()
+            for matchers in matcherSets {
+                for ordinal in view.index.select(matchers, among: alive) { chosen.insert(ordinal) }
+            }
+            alive = chosen
+        }
+        return view.index.cardinality(of: alive, limit: max(limit, 0), focus: focus)
     }
 }
 
 extension LabelIndexView {
-    func cardinality(of alive: OrdinalSet, limit: Int) -> Cardinality {
+    func cardinality(of alive: OrdinalSet, limit: Int, focus: String?) -> Cardinality {
         var cardinality = Cardinality()
         var ofMetric = [Int](repeating: 0, count: metrics.count)
         var ofPair = values.map { [Int](repeating: 0, count: $0.count) }
@@ -99,6 +113,13 @@ extension LabelIndexView {
         cardinality.valuesByLabel = largest(distinct.enumerated(), limit) { names.string(UInt32($0)) }
         cardinality.bytesByLabel = largest(bytes.enumerated(), limit) { names.string(UInt32($0)) }
         cardinality.seriesByPair = largest(pairs, limit)
+        if let focus, focus.hasSameBytes(as: Labels.metricNameLabel) {
+            cardinality.seriesByFocus = cardinality.seriesByMetric
+        } else if let name = focus.flatMap(names.code(of:)) {
+            cardinality.seriesByFocus = largest(ofPair[Int(name)].enumerated(), limit) {
+                values[Int(name)].string(UInt32($0))
+            }
+        }
         return cardinality
     }
 

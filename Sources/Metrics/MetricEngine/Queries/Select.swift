@@ -13,6 +13,10 @@ extension MetricStore: SeriesSource {
             let snapshot = region.snapshot
             let times = request.start...request.end
             let selection = try await selection([request.matchers], in: times, snapshot: snapshot)
+            let count = selection.groups.count
+            if count > request.maximumSeries {
+                throw SelectError.tooManySeries(count, limit: request.maximumSeries)
+            }
             let pieces = try await scan(selection, times, snapshot, maximum: request.maximumSamples)
             return assemble(selection, pieces)
         } catch let error as StorageError {
@@ -41,7 +45,7 @@ extension MetricStore: SeriesSource {
         var tasks: [ScanTask] = []
         for segment in selection.segments {
             // A few tasks per segment: each opens the segment's parts anew.
-            let slices = max(1, min(width * 2, segment.ids.count / 1_024))
+            let slices = max(1, min(width * 2, Self.rows(segment, times) / Self.rowsPerTask))
             for slice in 0..<slices {
                 let range = slice * segment.ids.count / slices..<(slice + 1) * segment.ids.count / slices
                 tasks.append(ScanTask(segment: segment, ids: range))
@@ -67,6 +71,19 @@ extension MetricStore: SeriesSource {
             }
         }
         return results.flatMap { $0 }
+    }
+
+    /// Below, a task costs more than it gives.
+    private static let rowsPerTask = 400_000
+    /// Between scrapes, as most are set up. Only the number of tasks follows from it.
+    private static let usualInterval: Int64 = 15_000
+
+    /// About how many rows a selection reads of a segment.
+    private static func rows(_ segment: SeriesSelection.Segment, _ times: ClosedRange<Int64>) -> Int {
+        let first = max(segment.range.lowerBound, times.lowerBound)
+        let last = min(segment.range.upperBound, times.upperBound)
+        let perSeries = last > first ? Int((last &- first) / usualInterval) + 1 : 1
+        return segment.ids.count.multipliedReportingOverflow(by: perSeries).partialValue
     }
 
     private static func scan(

@@ -152,9 +152,11 @@ extension SeriesRegistry {
     private func offender(_ refusal: SampleRefusal, _ new: NewSeriesColumns, _ index: Int) -> String {
         let series = SeriesText.describe(metric: new.metrics[index], labels: new.labels[index])
         switch refusal {
-        case .tooManyLabels: return "\(series) has more than \(limits.labelsPerSeries) labels"
-        case .labelNameTooLong: return "\(series) has a name longer than \(limits.labelNameBytes) bytes"
-        case .labelValueTooLong: return "\(series) has a label value longer than \(limits.labelValueBytes) bytes"
+        case .tooManyLabels: return "\(series) has more than \(limits.labelsPerSeries) labels (limit-labels-per-series)"
+        case .labelNameTooLong:
+            return "\(series) has a name longer than \(limits.labelNameBytes) bytes (limit-label-name-bytes)"
+        case .labelValueTooLong:
+            return "\(series) has a label value longer than \(limits.labelValueBytes) bytes (limit-label-value-bytes)"
         case .tooManySeries:
             return "\(series) is new and the limit of \(limits.series) series is reached (limit-series)"
         case .tooOld, .tooFarAhead, .noMetricName, .emptyLabelName, .duplicateLabel, .notUTF8:

@@ -20,6 +20,13 @@ struct Annotations {
         if seen.insert(full).inserted { infos.append(full) }
     }
 
+    /// Adds what an evaluator of later steps remarked.
+    mutating func merge(_ later: Annotations) {
+        for text in later.warnings where seen.insert(text).inserted { warnings.append(text) }
+        for text in later.infos where seen.insert(text).inserted { infos.append(text) }
+        for remark in later.monotonicity { add(remark) }
+    }
+
     /// Line and column, from 1; the column counts bytes.
     private func place(_ position: SourceRange) -> String {
         var line = 1
@@ -88,20 +95,24 @@ extension Annotations {
     mutating func infoForcedMonotonicity(
         metric: String, time: Int64, fix: MonotonicityFix, at position: SourceRange
     ) {
-        guard let i = monotonicity.firstIndex(where: { $0.metric == metric && $0.position == position }) else {
-            monotonicity.append(
-                MonotonicityRemark(
-                    metric: metric, position: position, firstTime: time, lastTime: time,
-                    lowestBucket: fix.lowestBucket, highestBucket: fix.highestBucket, greatestDrop: fix.greatestDrop,
-                    samples: 1))
+        add(
+            MonotonicityRemark(
+                metric: metric, position: position, firstTime: time, lastTime: time, lowestBucket: fix.lowestBucket,
+                highestBucket: fix.highestBucket, greatestDrop: fix.greatestDrop, samples: 1))
+    }
+
+    private mutating func add(_ remark: MonotonicityRemark) {
+        let known = monotonicity.firstIndex { $0.metric == remark.metric && $0.position == remark.position }
+        guard let i = known else {
+            monotonicity.append(remark)
             return
         }
-        monotonicity[i].firstTime = min(monotonicity[i].firstTime, time)
-        monotonicity[i].lastTime = max(monotonicity[i].lastTime, time)
-        monotonicity[i].lowestBucket = min(monotonicity[i].lowestBucket, fix.lowestBucket)
-        monotonicity[i].highestBucket = max(monotonicity[i].highestBucket, fix.highestBucket)
-        monotonicity[i].greatestDrop = max(monotonicity[i].greatestDrop, fix.greatestDrop)
-        monotonicity[i].samples += 1
+        monotonicity[i].firstTime = min(monotonicity[i].firstTime, remark.firstTime)
+        monotonicity[i].lastTime = max(monotonicity[i].lastTime, remark.lastTime)
+        monotonicity[i].lowestBucket = min(monotonicity[i].lowestBucket, remark.lowestBucket)
+        monotonicity[i].highestBucket = max(monotonicity[i].highestBucket, remark.highestBucket)
+        monotonicity[i].greatestDrop = max(monotonicity[i].greatestDrop, remark.greatestDrop)
+        monotonicity[i].samples += remark.samples
     }
 
     /// All infos: those that were gathered over samples are worded only now.

@@ -49,7 +49,7 @@ extension Evaluator {
         }
     }
 
-    private func hasOneName(_ range: RangeArgument) -> Bool {
+    func hasOneName(_ range: RangeArgument) -> Bool {
         switch range.source {
         case .selector(let slot): Self.haveOneName(runs(of: slot).lazy.map(\.labels))
         case .subquery(let inner, _): hasOneName(inner)

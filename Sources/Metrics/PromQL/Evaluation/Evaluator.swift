@@ -17,17 +17,14 @@ final class Evaluator {
     private let fetched: [[SeriesRun]]
     private let fetchOfSlot: [Int]
 
-    init(
-        fetched: [[SeriesRun]], selection: Selection, lookback: Int64, budget: QueryBudget, query: String,
-        isRangeQuery: Bool, delaysNameRemoval: Bool
-    ) {
-        self.fetched = fetched
-        fetchOfSlot = selection.fetchOfSlot
-        self.lookback = lookback
-        self.budget = budget
-        annotations = Annotations(query: query)
-        self.isRangeQuery = isRangeQuery
-        self.delaysNameRemoval = delaysNameRemoval
+    init(_ ground: EvaluationGround) {
+        fetched = ground.fetched
+        fetchOfSlot = ground.fetchOfSlot
+        lookback = ground.lookback
+        budget = ground.budget
+        annotations = Annotations(query: ground.query)
+        isRangeQuery = ground.isRangeQuery
+        delaysNameRemoval = ground.delaysNameRemoval
     }
 
     func runs(of slot: Int) -> [SeriesRun] { fetched[fetchOfSlot[slot]] }

@@ -34,8 +34,10 @@ struct VectorMatcher {
         isSwapped = node.matching.cardinality == .oneToMany
         many = isSwapped ? right : left
         one = isSwapped ? left : right
-        fillOfOne = isSwapped ? node.matching.fillLeft : node.matching.fillRight
-        fillOfMany = isSwapped ? node.matching.fillRight : node.matching.fillLeft
+        // Not by the side of the operator: with `group_right` Prometheus swaps the sides but not the fills, so that
+        // `fill_left` always fills the many, `fill_right` the one.
+        fillOfOne = node.matching.fillRight
+        fillOfMany = node.matching.fillLeft
         for (i, column) in many.enumerated() { matches[match(of: column)].many.append(i) }
         for (i, column) in one.enumerated() { matches[match(of: column)].one.append(i) }
     }

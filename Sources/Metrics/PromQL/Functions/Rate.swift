@@ -63,7 +63,7 @@ struct RateGrid {
     func apply(
         to values: [Double], isCounter: Bool, into output: inout [Double], _ budget: inout QueryBudget
     ) throws(QueryError) -> Bool {
-        let resets = isCounter ? Self.resets(in: values) : []
+        let resets = isCounter ? Self.resets(in: values, within: positions) : []
         var isComplete = true
         try values.withUnsafeBufferPointer { (values) throws(QueryError) in
             try terms.withUnsafeBufferPointer { (terms) throws(QueryError) in
@@ -109,12 +109,21 @@ struct RateGrid {
         return isRate ? factor / rangeSeconds : factor
     }
 
-    /// Positions at which a value is below the one before.
-    private static func resets(in values: [Double]) -> [Int32] {
+    /// Positions of the samples in all windows together, and between them.
+    private var positions: Range<Int> {
+        guard let first = terms.first(where: { $0.first >= 0 }), let last = terms.last(where: { $0.first >= 0 }) else {
+            return 0..<0
+        }
+        return Int(first.first)..<Int(last.last) + 1
+    }
+
+    /// Positions at which a value is below the one before, which lies within `positions` too.
+    private static func resets(in values: [Double], within range: Range<Int>) -> [Int32] {
         var positions: [Int32] = []
         values.withUnsafeBufferPointer { values in
-            guard values.count > 1 else { return }
-            for i in 1..<values.count where values[i] < values[i &- 1] {
+            precondition(range.upperBound <= values.count)
+            guard range.count > 1 else { return }
+            for i in range.lowerBound + 1..<range.upperBound where values[i] < values[i &- 1] {
                 positions.append(Int32(truncatingIfNeeded: i))
             }
         }

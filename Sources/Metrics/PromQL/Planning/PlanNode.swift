@@ -2,7 +2,7 @@ import MetricModel
 
 /// What the evaluator runs: the expression with every length and time resolved, selectors numbered, functions bound
 /// to their rows, parentheses gone.
-indirect enum PlanNode {
+indirect enum PlanNode: Sendable {
     case number(Double)
     case string(String)
     case selector(InstantSelector)
@@ -19,7 +19,7 @@ indirect enum PlanNode {
 }
 
 /// `name{…} offset … @ …`
-struct InstantSelector {
+struct InstantSelector: Sendable {
     /// Which selection of the plan holds the series.
     let slot: Int
     let offset: Int64
@@ -30,8 +30,8 @@ struct InstantSelector {
 }
 
 /// `…[range]` or `…[range:step]`: what a range function slides over.
-struct RangeArgument {
-    enum Source {
+struct RangeArgument: Sendable {
+    enum Source: Sendable {
         case selector(slot: Int)
         case subquery(PlanNode, step: Int64)
     }
@@ -48,14 +48,14 @@ struct RangeArgument {
     func windowEnd(at time: Int64) -> Int64 { (at ?? time) &- offset }
 }
 
-struct FunctionNode {
+struct FunctionNode: Sendable {
     let name: String
     let body: VectorFunction
     let arguments: [PlanArgument]
     let position: SourceRange
 }
 
-struct RangeFunctionNode {
+struct RangeFunctionNode: Sendable {
     let name: String
     let function: RangeFunction
     let range: RangeArgument
@@ -67,13 +67,13 @@ struct RangeFunctionNode {
 }
 
 /// An argument with the place it was read from, for remarks.
-struct PlanArgument {
+struct PlanArgument: Sendable {
     let node: PlanNode
     let type: ValueType
     let position: SourceRange
 }
 
-struct BinaryNode {
+struct BinaryNode: Sendable {
     let operation: BinaryOperator
     let left: PlanNode
     let right: PlanNode
@@ -84,7 +84,7 @@ struct BinaryNode {
     let position: SourceRange
 }
 
-struct AggregateNode {
+struct AggregateNode: Sendable {
     let operation: AggregateOperator
     let operand: PlanNode
     let parameter: PlanNode?

@@ -27,6 +27,16 @@ struct StepGrid: Equatable, Sendable {
     @inline(__always)
     func time(_ index: Int) -> Int64 { start &+ Int64(truncatingIfNeeded: index) &* step }
 
+    /// Some of the steps.
+    ///
+    /// - Precondition: `steps` within the grid.
+    func part(_ steps: Range<Int>) -> StepGrid {
+        precondition(steps.lowerBound >= 0 && steps.upperBound <= count)
+        return steps.isEmpty
+            ? StepGrid(start: start, end: start &- 1, step: step)
+            : StepGrid(start: time(steps.lowerBound), end: time(steps.upperBound - 1), step: step)
+    }
+
     /// The last step; `start` of an empty grid.
     var last: Int64 { count == 0 ? start : time(count - 1) }
 

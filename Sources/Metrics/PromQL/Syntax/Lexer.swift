@@ -112,7 +112,7 @@ struct Lexer {
             return emit(.leftParenthesis, 1)
         case UInt8(ascii: ")"):
             parenthesisDepth -= 1
-            guard parenthesisDepth >= 0 else { throw Failure(position, "unexpected right parenthesis ')'") }
+            guard parenthesisDepth >= 0 else { throw Failure(position + 1, "unexpected right parenthesis ')'") }
             return emit(.rightParenthesis, 1)
         default: return nil
         }

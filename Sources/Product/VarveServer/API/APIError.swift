@@ -66,7 +66,7 @@ struct APIError: Error, Equatable, Sendable {
         case let error as QueryError: self.init(error)
         case let error as SelectError:
             switch error {
-            case .tooManySamples: self.init(.execution, error.description)
+            case .tooManySamples, .tooManySeries: self.init(.execution, error.description)
             case .storage(let text): self.init(.internal, text)
             }
         case is CancellationError: self.init(.canceled, "the request was canceled")

@@ -16,7 +16,8 @@ extension PrometheusAPI {
     }
 
     func queryRange(_ form: FormParameters) async throws(APIError) -> APIAnswer {
-        let parameters = try RangeQueryParameters(form, defaults: options.queryOptions)
+        let parameters = try RangeQueryParameters(
+            form, defaults: options.queryOptions, maximumPoints: options.maximumPoints)
         let question = Question(
             text: parameters.expression, start: parameters.start, end: parameters.end, step: parameters.step)
         return try await evaluate(question, parameters.common) { (options) async throws(QueryError) in
@@ -40,6 +41,8 @@ extension PrometheusAPI {
                     "timings",
                     .object([
                         ("evalTotalTime", .number(finished.evaluationSeconds)),
+                        ("resultSortTime", .number(0)), ("queryPreparationTime", .number(0)),
+                        ("innerEvalTime", .number(finished.evaluationSeconds)),
                         ("execQueueTime", .number(finished.queueSeconds)),
                         ("execTotalTime", .number(finished.queueSeconds + finished.evaluationSeconds)),
                     ])

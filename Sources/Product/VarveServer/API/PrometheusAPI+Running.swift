@@ -35,6 +35,7 @@ extension PrometheusAPI {
         do throws(QueryError) { outcome = .success(try await work(options)) } catch { outcome = .failure(error) }
         let seconds = Double(environment.time.monotonic() &- began) / 1e9
         noteIfSlow(question, outcome, seconds: seconds)
+        state.topQueries.note(question, seconds: seconds, at: environment.time.monotonic())
         switch outcome {
         case .success(let result):
             return Finished(
@@ -80,37 +81,45 @@ extension PrometheusAPI {
     }
 
     /// Prometheus's shape. Counts are of the newest segment of time; `chunkCount` are the live objects.
+    ///
+    /// As in VictoriaMetrics `topN` is another word for `limit`, `match[]` says which series count, and `focusLabel`
+    /// asks for the values of one label.
     func cardinality(_ form: FormParameters) async throws(APIError) -> APIAnswer {
         var limit = 10
-        if let text = form["limit"] {
+        for name in ["topN", "limit"] {
+            guard let text = form[name] else { continue }
             guard let number = Int(text), (1...10_000).contains(number) else {
-                throw .badParameter("limit", "use 1 … 10000")
+                throw .badParameter(name, "use 1 … 10000")
             }
             limit = number
         }
+        let selectors = try SeriesParameters(form, defaults: options.queryOptions).selectors
+        let focus = form["focusLabel"].flatMap { $0.isEmpty ? nil : $0 }
         return try await asking { () async throws in
-            let found = try await database.cardinality(limit: limit)
+            let found = try await database.cardinality(limit: limit, matchers: selectors, focus: focus)
             func list(_ entries: [DatabaseCardinality.Entry]) -> JSONValue {
                 .array(
                     entries.map { .object([("name", .string($0.name)), ("value", .integer(Int64($0.count)))]) })
             }
             return .success(
-                .object([
-                    (
-                        "headStats",
-                        .object([
-                            ("numSeries", .integer(Int64(found.series))),
-                            ("numLabelPairs", .integer(Int64(found.labelPairs))),
-                            ("chunkCount", .integer(Int64(found.objects))),
-                            // Prometheus's own numbers for 'not known'.
-                            ("minTime", .integer(found.earliest ?? .max)), ("maxTime", .integer(found.latest ?? .min)),
-                        ])
-                    ),
-                    ("seriesCountByMetricName", list(found.seriesByMetric)),
-                    ("labelValueCountByLabelName", list(found.valuesByLabel)),
-                    ("memoryInBytesByLabelName", list(found.bytesByLabel)),
-                    ("seriesCountByLabelValuePair", list(found.seriesByPair)),
-                ]))
+                .object(
+                    [
+                        (
+                            "headStats",
+                            .object([
+                                ("numSeries", .integer(Int64(found.series))),
+                                ("numLabelPairs", .integer(Int64(found.labelPairs))),
+                                ("chunkCount", .integer(Int64(found.objects))),
+                                // Prometheus's own numbers for 'not known'.
+                                ("minTime", .integer(found.earliest ?? .max)),
+                                ("maxTime", .integer(found.latest ?? .min)),
+                            ])
+                        ),
+                        ("seriesCountByMetricName", list(found.seriesByMetric)),
+                        ("labelValueCountByLabelName", list(found.valuesByLabel)),
+                        ("memoryInBytesByLabelName", list(found.bytesByLabel)),
+                        ("seriesCountByLabelValuePair", list(found.seriesByPair)),
+                    ] + (focus == nil ? [] : [("seriesCountByFocusLabelValue", list(found.seriesByFocus))])))
         }
     }
 }

@@ -44,6 +44,17 @@ extension PrometheusAPI {
         return String(cString: path)
     }
 
+    /// The settings in force, as `status/flags` has them.
+    var configuration: APIAnswer {
+        var yaml = ""
+        for (name, value) in options.flags {
+            var text = JSONText()
+            text.append(string: value)
+            yaml += "\(name): \(String(decoding: text.bytes, as: UTF8.self))\n"
+        }
+        return .success(.object([("yaml", .string(yaml))]))
+    }
+
     /// Varve scrapes nothing: others send to it.
     var targets: APIAnswer {
         .success(

@@ -101,9 +101,16 @@ struct PrometheusAPI: Sendable {
         case .buildInfo: return buildInfo
         case .runtimeInfo: return runtimeInfo
         case .flags: return .success(.object(options.flags.map { ($0.name, .string($0.value)) }))
-        case .configuration: return .success(.object([("yaml", .string(""))]))
+        case .configuration: return configuration
         case .cardinality: return try await cardinality(parameters(of: request))
         case .activeQueries: return activeQueries
+        case .topQueries: return try topQueries(parameters(of: request))
+        // Ready means replayed: Prometheus's numbers for 'done'.
+        case .logReplay:
+            return .success(.object([("min", .integer(0)), ("max", .integer(0)), ("current", .integer(0))]))
+        case .features: return .success(.object([]))
+        case .scrapePools: return .success(.object([("scrapePools", .array([]))]))
+        case .reload, .quit: throw APIError(.forbidden, "Lifecycle API is not enabled.")
         case .write:
             return await patience.answer { [database] in
                 await WriteRoute.answer(headers: request.headers, body: request.body, to: database)

@@ -3,10 +3,12 @@ enum Route: String, Sendable, CaseIterable {
     case query, queryRange, queryExemplars, formatQuery, parseQuery
     case labels, labelValues, series, metadata, federate
     case rules, alerts, targets, alertmanagers, notifications
-    case buildInfo, runtimeInfo, flags, configuration, cardinality, activeQueries
+    case buildInfo, runtimeInfo, flags, configuration, cardinality, activeQueries, topQueries
+    case scrapePools, features, logReplay
     case write
     case flush, compact, collectGarbage
     case healthy, ready, metrics, index
+    case reload, quit
 
     /// As `varve_http_requests_total` names it.
     var name: String { rawValue }
@@ -40,14 +42,16 @@ enum Route: String, Sendable, CaseIterable {
         "metadata": .metadata, "rules": .rules, "alerts": .alerts, "targets": .targets,
         "alertmanagers": .alertmanagers, "notifications": .notifications, "status/buildinfo": .buildInfo,
         "status/runtimeinfo": .runtimeInfo, "status/flags": .flags, "status/config": .configuration,
-        "status/tsdb": .cardinality, "status/active_queries": .activeQueries, "write": .write, "push": .write,
+        "status/tsdb": .cardinality, "status/active_queries": .activeQueries,
+        "status/top_queries": .topQueries, "status/walreplay": .logReplay, "scrape_pools": .scrapePools,
+        "features": .features, "write": .write, "push": .write,
         "admin/flush": .flush, "admin/compact": .compact,
         "admin/gc": .collectGarbage,
     ]
 
     private static let otherPaths: [String: Route] = [
         "/-/healthy": .healthy, "/-/ready": .ready, "/metrics": .metrics, "/federate": .federate, "/": .index,
-        "": .index,
+        "": .index, "/-/reload": .reload, "/-/quit": .quit,
     ]
 
     /// Upper case. Every path takes OPTIONS too.
@@ -56,7 +60,7 @@ enum Route: String, Sendable, CaseIterable {
         case .query, .queryRange, .queryExemplars, .formatQuery, .parseQuery, .labels, .series:
             ["GET", "HEAD", "POST"]
         case .write: ["POST"]
-        case .flush, .compact, .collectGarbage: ["POST", "PUT"]
+        case .flush, .compact, .collectGarbage, .reload, .quit: ["POST", "PUT"]
         default: ["GET", "HEAD"]
         }
     }
@@ -64,7 +68,9 @@ enum Route: String, Sendable, CaseIterable {
     /// Reads or changes the database, so it must be ready.
     var needsDatabase: Bool {
         switch self {
-        case .healthy, .ready, .metrics, .index, .buildInfo, .runtimeInfo, .flags, .configuration, .activeQueries: false
+        case .healthy, .ready, .metrics, .index, .buildInfo, .runtimeInfo, .flags, .configuration, .activeQueries,
+            .topQueries, .logReplay, .features, .scrapePools, .reload, .quit:
+            false
         default: true
         }
     }
@@ -72,7 +78,7 @@ enum Route: String, Sendable, CaseIterable {
     /// Only answers questions, so that pages of other origins may be let in.
     var isOpenToPages: Bool {
         switch self {
-        case .write, .flush, .compact, .collectGarbage: false
+        case .write, .flush, .compact, .collectGarbage, .reload, .quit: false
         default: true
         }
     }

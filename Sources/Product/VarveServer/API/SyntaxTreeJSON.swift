@@ -43,7 +43,30 @@ enum SyntaxTreeJSON {
         case .call(let call):
             return node(
                 "call",
-                [("func", .object([("name", .string(call.name))])), ("args", .array(call.arguments.map(tree)))])
+                [("func", function(call.name)), ("args", .array(call.arguments.map(tree)))])
+        }
+    }
+
+    /// `variadic` as in Prometheus: how many arguments may be left out, −1 when the last one repeats.
+    private static func function(_ name: String) -> JSONValue {
+        guard let signature = FunctionSignature.table[name] else { return .object([("name", .string(name))]) }
+        let variadic =
+            signature.isVariadic
+            ? signature.maximumArguments.map { $0 - signature.minimumArguments } ?? -1 : signature.optionalArguments
+        return .object([
+            ("name", .string(name)),
+            ("argTypes", .array(signature.arguments.map { .string(typeName($0)) })),
+            ("variadic", .integer(Int64(variadic))), ("returnType", .string(typeName(signature.result))),
+        ])
+    }
+
+    private static func typeName(_ type: ValueType) -> String {
+        switch type {
+        case .scalar: "scalar"
+        case .vector: "vector"
+        case .matrix: "matrix"
+        case .string: "string"
+        case .none: "none"
         }
     }
 
@@ -66,6 +89,8 @@ enum SyntaxTreeJSON {
                         ])
                     })
             ),
+            ("anchored", .bool(selector.extrapolation == .anchored)),
+            ("smoothed", .bool(selector.extrapolation == .smoothed)),
         ] + members(of: selector.at)
     }
 
@@ -97,6 +122,13 @@ enum SyntaxTreeJSON {
         return .object([
             ("card", .string(cardinality)), ("labels", strings(matching.labels)), ("on", .bool(matching.isOn)),
             ("include", strings(matching.include)),
+            (
+                "fillValues",
+                .object([
+                    ("lhs", matching.fillLeft.map(JSONValue.number) ?? .null),
+                    ("rhs", matching.fillRight.map(JSONValue.number) ?? .null),
+                ])
+            ),
         ])
     }
 }

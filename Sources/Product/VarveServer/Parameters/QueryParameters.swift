@@ -16,9 +16,6 @@ struct InstantQueryParameters: Equatable {
 }
 
 struct RangeQueryParameters: Equatable {
-    /// Points per series of one query.
-    static let maximumPoints: Int64 = 11_000
-
     var expression: String
     var start: Int64
     var end: Int64
@@ -26,7 +23,10 @@ struct RangeQueryParameters: Equatable {
     var step: Int64
     var common: CommonQueryParameters
 
-    init(_ form: FormParameters, defaults: QueryOptions) throws(APIError) {
+    /// - Parameter maximumPoints: steps of one query.
+    init(
+        _ form: FormParameters, defaults: QueryOptions, maximumPoints: Int = ServerOptions().maximumPoints
+    ) throws(APIError) {
         start = try form.requiredTime("start")
         end = try form.requiredTime("end")
         guard end >= start else { throw .badParameter("end", "end timestamp must not be before start time") }
@@ -39,14 +39,27 @@ struct RangeQueryParameters: Equatable {
         }
         self.step = step
         let (length, overflow) = end.subtractingReportingOverflow(start)
-        guard !overflow, length / step <= Self.maximumPoints else {
+        guard !overflow, length / step <= Int64(maximumPoints) else {
             throw APIError(
                 .badData,
-                "exceeded maximum resolution of 11,000 points per timeseries. "
+                "exceeded maximum resolution of \(Self.grouped(maximumPoints)) points per timeseries. "
                     + "Try decreasing the query resolution (?step=XX)")
         }
         common = try CommonQueryParameters(form, defaults: defaults)
         expression = form["query"] ?? ""
+    }
+}
+
+extension RangeQueryParameters {
+    /// `11,000`.
+    private static func grouped(_ number: Int) -> String {
+        var digits = Array(String(number))
+        var at = digits.count - 3
+        while at > 0 {
+            digits.insert(",", at: at)
+            at -= 3
+        }
+        return String(digits)
     }
 }
 

@@ -14,6 +14,9 @@ struct APIResponder: HTTPResponder {
 
     let api: PrometheusAPI
     let reader: RequestReader
+    /// Where requests run that may take long: they share no thread with writes and health checks, which must never wait
+    /// behind an evaluation.
+    let executor: any TaskExecutor
 
     func respond(to request: Request, context: Context) async throws -> Response {
         var message = APIRequest(
@@ -55,7 +58,7 @@ struct APIResponder: HTTPResponder {
         guard let watch = try? await channel.pipeline.handler(type: ConnectionWatch.self).get() else {
             return await api.answer(message)
         }
-        let work = Task { await api.answer(message) }
+        let work = Task(executorPreference: executor) { await api.answer(message) }
         let registration = watch.whenGone { work.cancel() }
         defer { watch.forget(registration) }
         return await withTaskCancellationHandler {

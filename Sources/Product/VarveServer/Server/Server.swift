@@ -44,7 +44,10 @@ public struct Server: Sendable {
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
         let application = Application(
-            responder: APIResponder(api: api, reader: reader),
+            responder: APIResponder(
+                api: api, reader: reader,
+                // One for each query that may run, some for questions about labels.
+                executor: ThreadTaskExecutor(threads: options.concurrentQueries + 2)),
             server: HTTPServerBuilder { [api] responder in
                 APIChannel(responder: responder, api: api, bodies: reader.budget)
             },

@@ -17,6 +17,8 @@ public struct ServerOptions: Sendable {
     public var queryOptions = QueryOptions()
     /// Queries evaluated at once. Default 2 per core.
     public var concurrentQueries = 2 * max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    /// Steps of a range query. Default 11,000: Prometheus's bound.
+    public var maximumPoints = 11_000
     /// How long others wait for their turn before they get 503. Default 10 s.
     public var queueTimeout = Duration.seconds(10)
     /// Queries that run longer are logged; zero: none. Default 5 s.

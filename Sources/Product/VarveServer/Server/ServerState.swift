@@ -6,6 +6,7 @@ final class ServerState: Sendable {
     let startTime: Int64
     let requests = RequestTally()
     let queries = ActiveQueries()
+    let topQueries = TopQueries()
     private let stopping = Atomic<Bool>(false)
 
     init(startTime: Int64) { self.startTime = startTime }

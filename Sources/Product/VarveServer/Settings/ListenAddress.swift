@@ -1,3 +1,4 @@
+import Platform
 import PromQL
 
 /// `127.0.0.1:9490`, `[::1]:9490`, `localhost:0`; `:9490` means all interfaces.
@@ -49,6 +50,10 @@ extension ServeSettings {
         options.queryOptions.timeout = queryTimeout
         options.queryOptions.lookback = lookback
         options.queryOptions.enableExperimentalFunctions = areExperimentalFunctionsEnabled
+        options.queryOptions.maximumSeries = bounds.querySeries
+        options.queryOptions.maximumMemory = bounds.queryMemory.bytes
+        options.maximumPoints = bounds.queryPoints
+        options.queueTimeout = bounds.queueTimeout
         if let concurrentQueries { options.concurrentQueries = concurrentQueries }
         options.flags = shown
         options.retentionText = Self.text(retention)

@@ -49,16 +49,18 @@ public struct ServeSettings: Sendable, Equatable {
     /// How far back an instant selector looks. 1 ms … 1 day.
     public var lookback = Duration.seconds(300)
     public var areExperimentalFunctionsEnabled = false
+    public var bounds = BoundSettings()
 
     public init() {}
 
     /// Names as flags have them; `flush-age` is `VARVE_FLUSH_AGE` in the environment.
-    public static let names = [
-        "data", "listen", "flush-age", "flush-size", "durability", "memory-limit", "retention", "enable-admin-api",
-        "log-level", "log-format", "log-queries-longer-than", "web.cors-origin",
-        "query.max-samples", "query.timeout", "query.max-concurrency", "query.lookback-delta",
-        "enable-experimental-functions",
-    ]
+    public static let names =
+        [
+            "data", "listen", "flush-age", "flush-size", "durability", "memory-limit", "retention", "enable-admin-api",
+            "log-level", "log-format", "log-queries-longer-than", "web.cors-origin",
+            "query.max-samples", "query.timeout", "query.max-concurrency", "query.lookback-delta",
+            "enable-experimental-functions",
+        ] + BoundSettings.names
 
     public static func variable(_ name: String) -> String {
         "VARVE_" + name.uppercased().split { $0 == "-" || $0 == "." }.joined(separator: "_")
@@ -165,7 +167,7 @@ public struct ServeSettings: Sendable, Equatable {
                 return refuse("use true or false")
             }
             areExperimentalFunctionsEnabled = value
-        default: break
+        default: if let expected = bounds.apply(name, text) { refuse(expected) }
         }
     }
 
@@ -182,7 +184,7 @@ public struct ServeSettings: Sendable, Equatable {
             ("query.max-concurrency", concurrentQueries.map { "\($0)" } ?? "2 per core"),
             ("query.lookback-delta", Self.text(lookback)),
             ("enable-experimental-functions", "\(areExperimentalFunctionsEnabled)"),
-        ]
+        ] + bounds.shown
     }
 }
 

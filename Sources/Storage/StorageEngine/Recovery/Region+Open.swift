@@ -24,9 +24,14 @@ extension Region {
             for table in tables {
                 if let problem = table.problems().first { throw StorageError(.refused, problem) }
             }
-            await freeBallastIfFull(options, environment)
+            if !options.isReadOnly { await freeBallastIfFull(options, environment) }
             let log: any WriteAheadLog =
-                if let directory = options.logDirectory {
+                if let directory = options.logDirectory, options.isReadOnly {
+                    ReplayedLog(
+                        log: try await RegionLog.openReadOnly(
+                            directory: directory, region: options.name, options: options.logOptions,
+                            environment: environment))
+                } else if let directory = options.logDirectory {
                     try await RegionLog.open(
                         directory: directory, region: options.name, options: options.logOptions,
                         environment: environment)
@@ -68,7 +73,7 @@ extension Region {
             throw StorageError(.damaged, ObjectCheck.lostManifest(options.name, object))
         }
         let claimantID = environment.random.next()
-        if let directory = options.logDirectory {
+        if let directory = options.logDirectory, !options.isReadOnly {
             let path = directory + ".claimant"
             var claimant = try await environment.blocking.run { try Claimant.read(path, in: environment.fileSystem) }
             let cut = try await ManifestReader.load(store: manifestStore)?.cut ?? .zero
@@ -86,7 +91,7 @@ extension Region {
         }
         let manifest = try await ManifestWriter.claim(
             store: manifestStore, claimantID: claimantID, options: options.manifest, environment: environment)
-        if let directory = options.logDirectory {
+        if let directory = options.logDirectory, !options.isReadOnly {
             let path = directory + ".claimant"
             try await environment.blocking.run {
                 let flushed = try Claimant.read(path, in: environment.fileSystem).flushed
