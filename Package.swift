@@ -118,7 +118,8 @@ let package = Package(
             ], path: "Sources/Product/VarveCommand", swiftSettings: strict),
         // In no product: what tests and people run to hold the engine against DuckDB and against its bounds.
         .executableTarget(
-            name: "StorageCheck", dependencies: ["StorageEngine", "Columnar", "ObjectStorage", "Parquet", "Platform"],
+            name: "StorageCheck",
+            dependencies: ["StorageEngine", "Columnar", "ObjectStorage", "Parquet", "Platform", "WAL"],
             path: "Tests/StorageCheck", swiftSettings: strict),
         // In no product: the world as tests make it.
         .target(

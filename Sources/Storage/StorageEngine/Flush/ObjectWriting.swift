@@ -126,10 +126,8 @@ struct ObjectWriting {
             piece = nil
             #if PLANTED_BUGS
                 if PlantedBug.current == .namesObjectBeforePut {
-                    let (region, finished) = (region, finished)
-                    region.environment.spawn {
-                        _ = try? await region.store.put(finished.waiting, at: finished.key, .ifAbsent)
-                    }
+                    let (region, bytes, key) = (region, finished.waiting, finished.key)
+                    region.environment.spawn { _ = try? await region.store.put(bytes, at: key, .ifAbsent) }
                     return
                 }
             #endif

@@ -123,7 +123,7 @@ extension Region {
             // The next flush writes the rows again, under other names.
             discard(change.added)
             #if PLANTED_BUGS
-                if PlantedBug.current == .failedFlushDropsMemPart { writer.discard(frozen) }
+                if PlantedBug.current == .failedFlushDropsMemPart { _ = writer.retire(frozen) { nil } }
             #endif
             throw error
         }

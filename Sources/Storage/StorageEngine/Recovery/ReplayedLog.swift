@@ -11,10 +11,9 @@ struct ReplayedLog: WriteAheadLog {
     func waitUntilDurable(_ sequence: SequenceNumber) async throws(WALError) { throw .closed }
     /// The log files belong to whoever writes them.
     func release(upTo sequence: SequenceNumber) async throws(WALError) {}
-    func replay(
-        after sequence: SequenceNumber, batchBytes: Int, _ body: @Sendable ([LogRecord]) async throws -> Void
-    ) async throws {
-        try await log.replay(after: sequence, batchBytes: batchBytes, body)
+    func markDeleted(table: UInt16, upTo sequence: SequenceNumber) async throws(WALError) {}
+    func read(_ request: LogReadRequest, _ body: @Sendable ([LogRecord]) async throws -> Void) async throws {
+        try await log.read(request, body)
     }
     var lastSequence: SequenceNumber? { log.lastSequence }
     var statistics: LogStatistics { log.statistics }
