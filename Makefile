@@ -35,7 +35,7 @@ end-to-end: build test-packages .venv/ready ## a real Prometheus writes, kills h
 	.venv/bin/python -m pytest -q -s Tests/EndToEnd
 
 lint: ## formatting, as CI checks it
-	swift format lint --strict -r Sources Tests Examples Package.swift
+	swift format lint --strict -r Sources Tests Examples Benchmarks/Sources Benchmarks/Package.swift Package.swift
 
 bench: build bench-packages .venv/ready ## compare with the peers on this machine; needs ../shared/bench
 	Tools/bench.sh
