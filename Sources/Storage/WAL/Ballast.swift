@@ -24,9 +24,9 @@ public struct Ballast: Sendable {
     public static func size(free: UInt64, held: UInt64) -> UInt64 {
         switch free {
         case ..<(4 << 20): min(held, least)
-        case ..<(256 << 20): least
+        // Once made it stays until it is needed: what is left beside it may be nothing.
+        case ..<(256 << 20): held > least ? most : least
         case ..<(4 << 30): most
-        // Once made it stays for a while: free space goes up and down.
         case ..<(8 << 30): held > least ? most : least
         default: least
         }
