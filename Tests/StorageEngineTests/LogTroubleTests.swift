@@ -196,6 +196,7 @@ import WAL
         let mebibyte: UInt64 = 1 << 20
         #expect(Ballast.size(free: 2 * mebibyte, held: 0) == 0)
         #expect(Ballast.size(free: 60 * mebibyte, held: 0) == 256 << 10)
+        #expect(Ballast.size(free: 64 * mebibyte, held: 64 * mebibyte) == 64 * mebibyte, "the rest of the disk is full")
         #expect(Ballast.size(free: 1_000 * mebibyte, held: 0) == 64 * mebibyte)
         #expect(Ballast.size(free: 6_000 * mebibyte, held: 0) == 256 << 10)
         #expect(Ballast.size(free: 6_000 * mebibyte, held: 64 * mebibyte) == 64 * mebibyte)
@@ -213,6 +214,9 @@ import WAL
         #expect(try disk.freeBytes(at: "/data") == 0)
         try ballast.tend()
         #expect(try ballast.free())
+        #expect(try disk.freeBytes(at: "/data") == (64 << 20) - (256 << 10))
+        #expect(try !ballast.free(), "the rest is for openings")
+        try ballast.freeAll()
         #expect(try disk.freeBytes(at: "/data") == 64 << 20)
         try filler.truncate(to: 0)
         try ballast.tend()

@@ -3,8 +3,8 @@ public import Platform
 /// Room kept back for the ways out of a full disk (rule R9): a file of zeros beside the log, which goes when the disk is
 /// full, so that a flush can bring rows into objects and the log can shrink; made again when there is room.
 ///
-/// - A quarter of a mebibyte is always kept: enough to claim and to open. 64 MiB are, once the disk begins to fill: before
-///   that they would be of no use, and on a small disk they would take what they are meant to keep.
+/// - A quarter of a mebibyte is always kept, and given up by an opening only: enough to claim. 64 MiB are, once the disk
+///   begins to fill: before that they would be of no use, and on a small disk they would take what they are meant to keep.
 /// - All calls block; one at a time.
 public struct Ballast: Sendable {
     public static let least: UInt64 = 256 << 10
@@ -24,9 +24,9 @@ public struct Ballast: Sendable {
     public static func size(free: UInt64, held: UInt64) -> UInt64 {
         switch free {
         case ..<(4 << 20): min(held, least)
-        case ..<(256 << 20): least
+        // Once made it stays until it is needed: what is left beside it may be nothing.
+        case ..<(256 << 20): held > least ? most : least
         case ..<(4 << 30): most
-        // Once made it stays for a while: free space goes up and down.
         case ..<(8 << 30): held > least ? most : least
         default: least
         }
@@ -53,18 +53,26 @@ public struct Ballast: Sendable {
             }
             try file.sync()
         } catch {
-            _ = try? free()  // half of it would be in the way of others now
+            try? file.truncate(to: held)  // half of it would be in the way of others now
             throw error
         }
     }
 
-    /// Gives it to whoever needs room now. - Returns: whether there was any.
+    /// Gives a running database's share to whoever needs room now. - Returns: whether there was any.
     @discardableResult
     public func free() throws(FileSystemError) -> Bool {
-        guard try held() > 0 else { return false }
+        guard try held() > Self.least else { return false }
+        let file = try fileSystem.open(path, .update)
+        try file.truncate(to: Self.least)
+        try file.sync()
+        return true
+    }
+
+    /// Gives up all of it, for an opening.
+    public func freeAll() throws(FileSystemError) {
+        guard try held() > 0 else { return }
         try fileSystem.remove(path)
         try fileSystem.syncDirectory(path.parentDirectory)
-        return true
     }
 }
 

@@ -44,7 +44,7 @@ extension Region {
             guard try ballast.held() > 0,
                 try environment.fileSystem.freeBytes(at: options.dataDirectoryOnDisk) < Self.fullBelow
             else { return }
-            try ballast.free()
+            try ballast.freeAll()
         }
     }
 
