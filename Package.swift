@@ -40,7 +40,7 @@ let package = Package(
     products: [
         .library(name: "Varve", targets: ["Varve"]),
         // Tables of one's own: the engine, and what its calls are made of.
-        .library(name: "StorageEngine", targets: ["StorageEngine", "Columnar", "ObjectStorage", "Platform"]),
+        .library(name: "StorageEngine", targets: ["StorageEngine", "WAL", "Columnar", "ObjectStorage", "Platform"]),
         .executable(name: "varve", targets: ["VarveCommand"]),
     ],
     dependencies: [
@@ -113,7 +113,8 @@ let package = Package(
             ], path: "Sources/Product/VarveCommand", swiftSettings: strict),
         // In no product: what tests and people run to hold the engine against DuckDB and against its bounds.
         .executableTarget(
-            name: "StorageCheck", dependencies: ["StorageEngine", "Columnar", "ObjectStorage", "Parquet", "Platform"],
+            name: "StorageCheck",
+            dependencies: ["StorageEngine", "WAL", "Columnar", "ObjectStorage", "Parquet", "Platform"],
             path: "Tests/StorageCheck", swiftSettings: strict),
         // In no product: the world as tests make it.
         .target(

@@ -3,6 +3,7 @@ import ObjectStorage
 import Parquet
 import Platform
 import StorageEngine
+import WAL
 
 #if canImport(Glibc)
     import Glibc

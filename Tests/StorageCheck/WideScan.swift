@@ -2,6 +2,7 @@ import Columnar
 import ObjectStorage
 import Platform
 import StorageEngine
+import WAL
 
 /// Rows of one segment in parts that all overlap, scanned as a whole: memory is bounded by parts and pages, not by rows.
 enum WideScan {

@@ -1,5 +1,6 @@
 import Columnar
 import ManifestLog
+import Platform
 
 /// What a merge will take, guessed from what the manifest knows of its inputs: a pure function.
 struct MergeEstimate: Equatable {
