@@ -42,7 +42,7 @@ let package = Package(
     products: [
         .library(name: "Varve", targets: ["Varve"]),
         // Tables of one's own: the engine, and what its calls are made of.
-        .library(name: "StorageEngine", targets: ["StorageEngine", "Columnar", "ObjectStorage", "Platform"]),
+        .library(name: "StorageEngine", targets: ["StorageEngine", "WAL", "Columnar", "ObjectStorage", "Platform"]),
         .executable(name: "varve", targets: ["VarveCommand"]),
     ],
     dependencies: [

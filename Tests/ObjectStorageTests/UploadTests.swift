@@ -66,7 +66,7 @@ import Testing
                 let again = DirectoryStore(root: "/objects", environment: after)
                 do {
                     #expect(try await again.get(key).bytes == [UInt8](repeating: 7, count: 3_000) + [8])
-                } catch let error as ObjectStoreError {
+                } catch {
                     #expect(error.kind == .absent)
                     #expect(!isDone, "acknowledged and gone after operation \(n), \(outcome)")
                 }

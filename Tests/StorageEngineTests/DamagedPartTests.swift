@@ -23,7 +23,7 @@ import Testing
             options, tables: [TestTables.plainSamples()], contributor: nil, store: store,
             environment: .simulated(seed: 1))
         for part in 0..<2 {
-            let rows = (0..<40).map { (id: Int64(10 + $0 + part * 20), time: Int64(1), value: Double(part)) }
+            let rows = (0..<40).map { (id: Int64(10 + $0 + part * 20), time: Int64(1), value: 1.0) }
             try await region.write(WriteBatch([TestTables.sampleRows(rows)]))
             try await region.flush()
         }
