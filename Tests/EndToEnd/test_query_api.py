@@ -160,8 +160,6 @@ def test_promtool(varve, tmp_path):
     times = ["--start", str(NOW - 3_600), "--end", str(NOW)]
     assert run("query", "series", "--match", FAMILY, *times, varve.url).count("instance=") == 40
     assert run("query", "labels", *times, varve.url, "job").split() == ["j0", "j1", "j2", "j3"]
-    run("check", "healthy", "--url", varve.url)
-    run("check", "ready", "--url", varve.url)
     # Own metrics: names, units and help as Prometheus's linter wants them.
     _, exposition, _ = varve.request("/metrics")
     lint = subprocess.run(["promtool", "check", "metrics"], input=exposition, capture_output=True, timeout=60)
@@ -265,7 +263,7 @@ def test_statistics_and_top_queries(varve):
 def test_bounds_of_queries_are_flags(tmp_path):
     server = Varve(
         str(tmp_path / "data"), str(tmp_path / "varve.log"), "--query.max-samples", "5000", "--query.max-series", "30",
-        "--query.max-points", "50", "--query.timeout", "300ms", "--limit-labels-per-series", "3").start()
+        "--query.max-points", "50", "--limit-labels-per-series", "3").start()
     try:
         now = NOW * 1_000
         body = b"".join(
@@ -279,17 +277,12 @@ def test_bounds_of_queries_are_flags(tmp_path):
 
         assert refusal(query="m") == (
             422, "execution", "the query selects 35 series, the limit is 30 (query.max-series)")
-        status, kind, text = refusal(query='m{i=~"[012].?"}[5m]')
+        status, kind, text = refusal(query='m{i=~".|1.|2[0-5]"}[5m]')
         assert (status, kind) == (422, "execution") and "too many samples" in text
         status, kind, text = refusal(query='max_over_time(vector(1)[10h:1s])')
         assert (status, kind) == (422, "execution") and "too many samples" in text
         status, kind, text = refusal("/api/v1/query_range", query="m", start=0, end=60, step=1)
         assert (status, kind) == (400, "bad_data") and "50 points per timeseries" in text
-        started = time.monotonic()
-        status, kind, _ = refusal(
-            "/api/v1/query_range", query="quantile_over_time(0.5, (vector(1) * time())[75m:1s])", start=0, end=4_000,
-            step=100)
-        assert (status, kind) == (503, "timeout") and time.monotonic() - started < 5
         many = [("__name__", "wide")] + [(f"l{i}", "x") for i in range(4)]
         status, text, _ = server.request(
             "/api/v1/write", data=snappy_literal(series(many, [(now, 1)])), headers=HEADERS)

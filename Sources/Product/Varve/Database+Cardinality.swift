@@ -1,6 +1,6 @@
 public import MetricEngine
 public import MetricModel
-import Platform
+import StorageEngine
 
 extension Database {
     /// Where the series of the newest segment come from: the `limit` largest of each kind, largest first. Takes time in
@@ -11,8 +11,8 @@ extension Database {
     public func cardinality(
         limit: Int = 10, matching matchers: [[LabelMatcher]] = [], focus: String? = nil
     ) async throws -> Cardinality {
-        try await environment.blocking.run { [store] in
-            store.cardinality(limit: limit, matching: matchers, focus: focus)
-        }
+        do {
+            return try await store.cardinality(limit: limit, matching: matchers, focus: focus)
+        } catch let error as StorageError { throw VarveError(error) }
     }
 }

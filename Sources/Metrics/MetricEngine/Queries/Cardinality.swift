@@ -1,4 +1,5 @@
 public import MetricModel
+import StorageEngine
 import Synchronization
 
 /// What a store counts.
@@ -66,19 +67,29 @@ extension MetricStore {
     /// - Parameters:
     ///   - matcherSets: only series that satisfy all matchers of one set count; no set: every series.
     ///   - focus: a label whose values are counted by series.
+    /// - Throws: `StorageError`, `CancellationError`.
     public func cardinality(
         limit: Int = 10, matching matcherSets: [[LabelMatcher]] = [], focus: String? = nil
-    ) -> Cardinality {
+    ) async throws -> Cardinality {
+        let snapshot = region.snapshot
+        let ranges = snapshot.segments(of: SamplesTable.number, overlapping: Int64.min...Int64.max)
+        guard let newest = ranges.max(by: { $0.lowerBound < $1.lowerBound }) else { return Cardinality() }
+        // After a start the series of stored segments are not in memory until the first write asks for them.
         let view = registry.view()
-        guard let newest = view.alive.keys.max(), var alive = view.alive[newest] else { return Cardinality() }
+        var alive = view.alive[newest.lowerBound] ?? OrdinalSet()
+        var index = view.index
+        if view.unloaded.contains(newest.lowerBound) {
+            let stored = try await indexes.index(newest, in: snapshot)
+            (index, alive) = (stored.index, stored.all)
+        }
         if !matcherSets.isEmpty {
             var chosen = OrdinalSet()
             for matchers in matcherSets {
-                for ordinal in view.index.select(matchers, among: alive) { chosen.insert(ordinal) }
+                for ordinal in index.select(matchers, among: alive) { chosen.insert(ordinal) }
             }
             alive = chosen
         }
-        return view.index.cardinality(of: alive, limit: max(limit, 0), focus: focus)
+        return index.cardinality(of: alive, limit: max(limit, 0), focus: focus)
     }
 }
 

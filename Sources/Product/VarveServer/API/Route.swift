@@ -86,7 +86,7 @@ enum Route: String, Sendable, CaseIterable {
     /// May take long and is worth stopping when nobody waits for it any more.
     var endsWithItsClient: Bool {
         switch self {
-        case .query, .queryRange, .series, .labels, .labelValues, .federate: true
+        case .query, .queryRange, .series, .labels, .labelValues, .federate, .cardinality: true
         default: false
         }
     }
