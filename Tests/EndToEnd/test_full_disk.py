@@ -12,8 +12,6 @@ from volumes import Volume, need
 
 SEED = int(os.environ.get("E2E_SEED", "1"))
 HEALING_SECONDS = 10
-# Until the log heals in place.
-HEALS = False
 
 
 def refused(ledger):
@@ -35,15 +33,13 @@ def healed(varve, ledger, seconds=HEALING_SECONDS):
     return time.monotonic() - began
 
 
-@pytest.mark.xfail(not HEALS, reason="the log stays stopped after ENOSPC")
 @pytest.mark.parametrize("age", ["1s", "10m"])
 @pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
 def test_a_full_disk_refuses_writes_and_heals(tmp_path, kind, age):
     fill(tmp_path, kind, age, restart=False)
 
 
-# To claim is to write: some blocks must be kept for that alone.
-@pytest.mark.xfail(reason="without one free block nothing can be claimed", strict=False)
+# To claim is to write: some blocks are kept for that alone.
 @pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
 def test_a_server_opens_on_a_full_disk_and_reads(tmp_path, kind):
     fill(tmp_path, kind, "10m", restart=True)

@@ -145,7 +145,7 @@ import Testing
             (0..<6).map { (metric("m\($0 % 2)", [("i", "\($0)"), ("job", "j")]), noon, 1) } + [
                 (metric("old"), noon - 3 * TestWorld.day, 1)
             ])
-        let found = store.cardinality(limit: 2)
+        let found = try await store.cardinality(limit: 2)
         #expect(found.series == 6 && found.labelPairs == 7)
         #expect(found.seriesByMetric == [.init("m0", 3), .init("m1", 3)])
         #expect(found.valuesByLabel == [.init("i", 6), .init("job", 1)])
