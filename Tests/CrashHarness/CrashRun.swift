@@ -21,11 +21,17 @@ public enum CrashRun {
         }
     }
 
-    public static func sweep(_ plan: SweepPlan, _ outcomes: [CrashOutcome]) async -> [SweepReport] {
+    /// - Parameter heard: of each story when it is done.
+    public static func sweep(
+        _ plan: SweepPlan, _ outcomes: [CrashOutcome], heard: @escaping @Sendable (SweepReport) -> Void = { _ in }
+    ) async -> [SweepReport] {
         await withTaskGroup(of: SweepReport.self) { group in
             for story in EngineStory.all { group.addTask { Sweep(story, plan).run(outcomes) } }
             group.addTask { Sweep(MetricStory(), plan).run(outcomes) }
-            return await group.reduce(into: []) { $0.append($1) }.sorted { $0.name < $1.name }
+            return await group.reduce(into: []) {
+                heard($1)
+                $0.append($1)
+            }
         }
     }
 }

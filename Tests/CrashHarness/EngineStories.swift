@@ -57,6 +57,17 @@ final class Stage: Sendable {
     }
     func flush(_ region: Region) async throws { try await ledger.flush(region) }
 
+    /// Opens what was closed or has failed: what it does not show is gone for good.
+    func reopen() async throws -> Region {
+        let (opened, owed) = (world.now, ledger.owedAtOpen())
+        let region = try await world.open()
+        let contents = try await Contents(of: region.snapshot)
+        let problems = ledger.problems(contents, owed: owed, world.retained(opened: opened))
+        if let problem = problems.first { throw StorageError(.refused, "opened again: \(problem)") }
+        ledger.settle(contents)
+        return region
+    }
+
     /// Time passes, and everything that waits for it happens.
     func wait(_ seconds: Int) async throws {
         try await world.simulated.environment.time.sleep(for: .seconds(seconds))
@@ -75,7 +86,7 @@ extension EngineStory {
         try await stage.flush(region)
         try await stage.write(region, 30)
         try await region.close()
-        region = try await stage.world.open()
+        region = try await stage.reopen()
         try await stage.write(region, 25)
         // The log seals itself when nothing comes.
         try await stage.wait(2)
@@ -93,7 +104,7 @@ extension EngineStory {
         try await region.compact()
         try await stage.write(region, 2)
         try await region.close()
-        region = try await stage.world.open()
+        region = try await stage.reopen()
         try await stage.write(region, 4)
         try await stage.flush(region)
         try await region.compact()
@@ -148,7 +159,7 @@ extension EngineStory {
                 try await region.compact()
                 if round == 1 {
                     try await region.close()
-                    region = try await stage.world.open()
+                    region = try await stage.reopen()
                 }
             }
         })
@@ -177,7 +188,7 @@ extension EngineStory {
                 try await stage.wait(70)
                 if round == 1 {
                     try await region.close()
-                    region = try await stage.world.open()
+                    region = try await stage.reopen()
                     try await stage.wait(3)
                 }
             }
@@ -208,7 +219,7 @@ extension EngineStory {
         try await stage.flush(region)
         try await region.compact()
         try await region.close()
-        region = try await stage.world.open()
+        region = try await stage.reopen()
         try await commits(11)
         try await stage.write(region, 1)
     }
@@ -226,7 +237,7 @@ extension EngineStory {
             stage.world.disk.heal()
             try? await stage.write(region, 1)
             try? await region.close()
-            region = try await stage.world.open()
+            region = try await stage.reopen()
             if round == 4 { try await stage.flush(region) }
         }
         try await stage.write(region, 3)

@@ -22,7 +22,6 @@ extension EngineWorld {
         options.durability =
             [.always, .always, .always, .always, .interval, .os].randomElement(using: &random) ?? .always
         if Int.random(in: 0..<6, using: &random) == 0 { options.memoryLimit = .kibibytes(24) }
-        tables.isParquet = Int.random(in: 0..<4, using: &random) == 0
     }
 
     /// Rows round about now, segments of a minute, and nothing older than some: for all lives of a seed alike.

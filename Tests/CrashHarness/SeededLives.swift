@@ -28,6 +28,8 @@ public struct SeededLives {
     private let retention: Duration?
     private let grid: TimeGrid
     private let lie: DiskLie?
+    /// A layout is for ever, like a schema.
+    private let isParquet: Bool
 
     enum Ending: CaseIterable { case closed, killed, powerCut }
 
@@ -43,6 +45,7 @@ public struct SeededLives {
         random = SeededGenerator(seed: seed)
         self.lie = lie
         retention = Int.random(in: 0..<5, using: &random) == 0 ? .seconds(150) : nil
+        isParquet = Int.random(in: 0..<4, using: &random) == 0
         grid = retention == nil ? TimeGrid() : EngineWorld.retentionGrid(now)
     }
 
@@ -51,6 +54,7 @@ public struct SeededLives {
         guard report.problems.isEmpty else { return }
         var world = EngineWorld(seed: random.next(), disk: disk, time: SimulatedTime(start: now))
         if let retention { world.keep(retention) }
+        world.tables.isParquet = isParquet
         world.options.runsInBackground = false
         do {
             report.problems += try world.recover(ledger).map { "at the end: \($0)" }
@@ -66,6 +70,7 @@ public struct SeededLives {
         }
         var world = EngineWorld(seed: random.next(), disk: disk, time: SimulatedTime(start: now))
         world.chooseOptions(&random)
+        world.tables.isParquet = isParquet
         if let retention { world.keep(retention) }
         var mayFail = ending == .powerCut
         switch Int.random(in: 0..<4, using: &random) {

@@ -81,9 +81,10 @@ public struct SweepReport: Sendable {
     /// By depth: crashes of the story, crashes inside their recoveries, and so on.
     public var recoveries: [Int] = []
     public var problems: [String] = []
+    public var took = Duration.zero
 
     public var line: String {
-        "sweep \(name): \(points) points, recoveries by depth \(recoveries)"
+        "sweep \(name): \(points) points, recoveries by depth \(recoveries), \(took.components.seconds) s"
     }
 }
 
@@ -114,6 +115,7 @@ public struct Sweep<Told: Story>: Sendable {
     }
 
     public func run(_ outcomes: [CrashOutcome]) -> SweepReport {
+        let start = ContinuousClock.now
         var report = SweepReport(name: story.name)
         report.recoveries = [Int](repeating: 0, count: plan.depth + 1)
         let points: [CrashPoint<Told.Books>]
@@ -132,6 +134,7 @@ public struct Sweep<Told: Story>: Sendable {
                 report.problems += recover(point, nil, depth: 0, path: "", &report.recoveries)
             }
         }
+        report.took = ContinuousClock.now - start
         return report
     }
 

@@ -39,12 +39,12 @@ plan.depth = setting("CRASH_SWEEP_DEPTH") ?? 5
 plan.inner = setting("CRASH_SWEEP_INNER") ?? 1
 if plan.stride > 0 {
     let outcomes = [CrashOutcome.none, .subset, .torn]
-    let reports = await CrashRun.sweep(plan, outcomes)
-    for report in reports {
-        say(report.line)
-        for problem in report.problems { say("FAILED \(problem)") }
-        failed += report.problems.count
+    let reports = await CrashRun.sweep(plan, outcomes) { report in
+        print(report.line)
+        for problem in report.problems { print("FAILED \(problem)") }
+        fflush(nil)
     }
+    failed += reports.reduce(0) { $0 + $1.problems.count }
     let points = reports.reduce(0) { $0 + $1.points }
     let recoveries = reports.reduce(0) { $0 + $1.recoveries.reduce(0, +) }
     say(

@@ -30,11 +30,12 @@ struct RecoveryModelTests {
         case fresh
         /// The head as it was got, and what of it is still to be read.
         case reading(Head?, tag: Int, left: [Name])
-        case holding(Head, tag: Int)
+        /// With the live SSTs, as it knows them from its reading and its own commits.
+        case holding(Head, tag: Int, live: Commits)
         /// The objects are there, the swap is not yet made.
-        case swapping(Head, base: Int)
+        case swapping(Head, base: Int, live: Commits)
         /// Unnamed objects, listed; they go one by one.
-        case collecting(Head, tag: Int, doomed: [Name])
+        case collecting(Head, tag: Int, live: Commits, doomed: [Name])
         case stopped
     }
 
@@ -136,13 +137,13 @@ struct RecoveryModelTests {
                 } else {
                     claim(p, world, head, tag)
                 }
-            case .holding(let head, let tag): hold(p, world, head, tag)
-            case .swapping(let wanted, let base): swap(p, world, wanted, base)
-            case .collecting(let head, let tag, let doomed):
-                guard let name = doomed.first else { return move(p, world, to: .holding(head, tag: tag)) }
+            case .holding(let head, let tag, let live): hold(p, world, head, tag, live)
+            case .swapping(let wanted, let base, let live): swap(p, world, wanted, base, live)
+            case .collecting(let head, let tag, let live, let doomed):
+                guard let name = doomed.first else { return move(p, world, to: .holding(head, tag: tag, live: live)) }
                 var next = world
                 next.objects[name] = nil
-                move(p, next, to: .collecting(head, tag: tag, doomed: Array(doomed.dropFirst())))
+                move(p, next, to: .collecting(head, tag: tag, live: live, doomed: Array(doomed.dropFirst())))
             }
         }
 
@@ -182,11 +183,12 @@ struct RecoveryModelTests {
             var next = world
             next.head = claimed
             next.tag += 1
-            next.phases[p] = .holding(claimed, tag: next.tag)
+            let live = head.map { Self.commits(of: $0, in: world) } ?? []
+            next.phases[p] = .holding(claimed, tag: next.tag, live: live)
             visit(next)
         }
 
-        private mutating func hold(_ p: Int, _ world: World, _ head: Head, _ tag: Int) {
+        private mutating func hold(_ p: Int, _ world: World, _ head: Head, _ tag: Int, _ live: Commits) {
             let version = ManifestVersion(head.version.rawValue + 1)
             let reference = ObjectReference(version: version, claim: head.claim, bytes: [], written: 0)
             if world.commits[p] < 1 {
@@ -195,37 +197,36 @@ struct RecoveryModelTests {
                 let sst = Name(kind: .sst, version: version.rawValue, claim: head.claim.rawValue)
                 next.objects[sst] = [sst]
                 next.objects[Name(kind: .delta, version: version.rawValue, claim: head.claim.rawValue)] = [sst]
-                move(p, next, to: .swapping(head.adding(reference), base: tag))
+                move(p, next, to: .swapping(head.adding(reference), base: tag, live: live.union([sst])))
             }
             if world.folds[p] < 1, !head.unfolded.isEmpty {
                 var next = world
                 next.folds[p] += 1
-                next.objects[Name(kind: .snapshot, version: version.rawValue, claim: head.claim.rawValue)] =
-                    Self.commits(of: head, in: world)
+                next.objects[Name(kind: .snapshot, version: version.rawValue, claim: head.claim.rawValue)] = live
                 let folded = head.folded(into: reference)
                 if mistake == .collectsBeforeTheSwap {
                     for name in Self.names(head).subtracting(Self.names(folded)).union(
                         head.deltas.map { Name(kind: .delta, version: $0.version.rawValue, claim: $0.claim.rawValue) })
                     { next.objects[name] = nil }
                 }
-                move(p, next, to: .swapping(folded, base: tag))
+                move(p, next, to: .swapping(folded, base: tag, live: live))
             }
             if world.collections[p] < 1 {
                 var next = world
                 next.collections[p] += 1
-                move(p, next, to: .collecting(head, tag: tag, doomed: doomed(head, world)))
+                move(p, next, to: .collecting(head, tag: tag, live: live, doomed: doomed(head, live, world)))
             }
         }
 
         /// Rule R4: what the holder's own head does not name, of older claims and of its own, of newer claims never.
-        private func doomed(_ head: Head, _ world: World) -> [Name] {
-            let kept = Self.names(head).union(Self.commits(of: head, in: world))
+        private func doomed(_ head: Head, _ live: Commits, _ world: World) -> [Name] {
+            let kept = Self.names(head).union(live)
             return world.objects.keys.filter { name in
                 !kept.contains(name) && (name.claim <= head.claim.rawValue || mistake == .collectsNewerClaims)
             }.sorted()
         }
 
-        private mutating func swap(_ p: Int, _ world: World, _ wanted: Head, _ base: Int) {
+        private mutating func swap(_ p: Int, _ world: World, _ wanted: Head, _ base: Int, _ live: Commits) {
             var next = world
             guard world.tag == base else { return move(p, next, to: .stopped) }  // fenced, and it knows
             next.head = wanted
@@ -235,7 +236,7 @@ struct RecoveryModelTests {
                 next.acknowledged.insert(
                     Name(kind: .sst, version: delta.version.rawValue, claim: delta.claim.rawValue))
             }
-            move(p, next, to: .holding(wanted, tag: next.tag))
+            move(p, next, to: .holding(wanted, tag: next.tag, live: live))
             // It took effect and nobody heard of it: the process asks, or dies.
             move(p, silent, to: .stopped)
         }
