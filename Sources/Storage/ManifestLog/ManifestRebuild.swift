@@ -6,7 +6,8 @@ public import Platform
 /// caller, who has looked at the objects.
 ///
 /// 1. Every object of the old manifest is copied to quarantine, durably.
-/// 2. A snapshot of the new manifest is put, under a name that was never used.
+/// 2. Two snapshots of the new manifest are put, under names that were never used: a head without a second one would stand
+///    for an empty manifest and the deltas since, should the first be damaged.
 /// 3. The head is swapped from exactly what was there: a writer that is still at work loses or wins, but never both.
 ///
 /// A crash between the steps leaves the old manifest as it was, and the next try begins again. Nothing is deleted; what
@@ -34,9 +35,12 @@ public enum ManifestRebuild {
             let known = old.bytes[ManifestPaths.head].flatMap { try? Head($0) }
             var manifest = content
             manifest.claim = max(claim, old.claim, known?.claim ?? .zero)
-            guard let version = max(old.version, known?.version ?? .zero).next else {
+            guard let first = max(old.version, known?.version ?? .zero).next, let version = first.next else {
                 throw ObjectStoreError(.refused, "rebuild", ManifestPaths.head.path, "versions are spent")
             }
+            manifest.version = first
+            let previous = manifest.encodedSnapshot()
+            try await store.put(previous, at: ManifestPaths.snapshot(first, manifest.claim), .ifAbsent)
             manifest.version = version
             let snapshot = manifest.encodedSnapshot()
             try await store.put(snapshot, at: ManifestPaths.snapshot(version, manifest.claim), .ifAbsent)
@@ -44,6 +48,7 @@ public enum ManifestRebuild {
             let owner = known.flatMap { $0.claim == manifest.claim ? $0.claimant : nil } ?? claimant ?? 0
             var head = Head(version: version, claim: manifest.claim, claimant: owner)
             head.earlierClaims = known.map { $0.claim == manifest.claim ? $0.earlierClaims : [] } ?? []
+            head.previous = ObjectReference(version: first, claim: manifest.claim, bytes: previous, written: 0)
             head.current = ObjectReference(version: version, claim: manifest.claim, bytes: snapshot, written: 0)
             try await store.put(
                 head.encoded(), at: ManifestPaths.head, old.headTag.map { .ifMatches($0) } ?? .ifAbsent)
