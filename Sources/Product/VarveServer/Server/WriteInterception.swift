@@ -8,7 +8,7 @@ enum WriteInterception {
             let declared = Int(length), (1...min(options.maximumBody, WriteRoute.maximumBody)).contains(declared),
             head.headerFields[.transferEncoding] == nil, head.headerFields[.expect] == nil,
             head.headerFields[.connection] == nil || head.headerFields[.connection] == "keep-alive",
-            Route.find(path, prefix: options.routePrefix)?.route == .write,
+            Route.find(String(path.prefix { $0 != "?" }), prefix: options.routePrefix)?.route == .write,
             WriteRoute.refusal(of: headers(of: head)) == nil
         else { return nil }
         return declared

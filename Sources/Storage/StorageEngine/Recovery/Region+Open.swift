@@ -67,10 +67,12 @@ extension Region {
         _ store: any ObjectStore, _ log: any WriteAheadLog, _ environment: Environment
     ) async throws -> Region {
         let manifestStore = PrefixedStore(store, prefix: ObjectPaths.manifestPrefix(region: options.name))
-        let head = try await ManifestWriter.readHead(store: manifestStore)
+        var head = try await ManifestWriter.readHead(store: manifestStore)
         if head == nil, let object = try await ObjectCheck.strayObject(store, tables, options.name) {
+            // Objects come after a head: another node may have begun the region since we looked.
+            head = try await ManifestWriter.readHead(store: manifestStore)
             // A claim would make a new manifest, and a later one take these objects for orphans.
-            throw StorageError(.damaged, ObjectCheck.lostManifest(options.name, object))
+            if head == nil { throw StorageError(.damaged, ObjectCheck.lostManifest(options.name, object)) }
         }
         let claimantID = environment.random.next()
         if let directory = options.logDirectory, !options.isReadOnly {
