@@ -60,9 +60,9 @@ private final class CrashPoints<Books: Sendable>: Sendable {
 
 /// How much of a story is crashed.
 public struct SweepPlan: Sendable {
-    /// Every so manieth operation.
+    /// Each outcome at every so manieth operation, each at others: with 2, every operation is crashed, with three outcomes
+    /// once or twice.
     public var stride = 1
-    public var first = 0
     /// The second recovery and what comes after it are looked at in every so manieth point.
     public var thoroughStride = 4
     /// Every so manieth point is crashed again inside its recovery, and so on.
@@ -124,13 +124,14 @@ public struct Sweep<Told: Story>: Sendable {
             return report
         }
         report.points = points.count
-        for point in points where point.operation % plan.stride == plan.first % plan.stride {
-            for outcome in outcomes where report.problems.count < 4 {
+        for point in points {
+            for (index, outcome) in outcomes.enumerated()
+            where (point.operation + index) % plan.stride == 0 && report.problems.count < 4 {
                 let depth = point.operation % plan.deepStride == 0 ? plan.depth : 0
                 report.problems += recover(point, outcome, depth: depth, path: "", &report.recoveries)
             }
             // A process that is killed leaves everything it wrote.
-            if point.operation % plan.killStride == 0, report.problems.count < 4 {
+            if point.operation % (plan.killStride * plan.stride) == 0, report.problems.count < 4 {
                 report.problems += recover(point, nil, depth: 0, path: "", &report.recoveries)
             }
         }
