@@ -64,9 +64,9 @@ public struct SweepPlan: Sendable {
     /// once or twice.
     public var stride = 1
     /// The second recovery and what comes after it are looked at in every so manieth point.
-    public var thoroughStride = 4
+    public var thoroughStride = 8
     /// Every so manieth point is crashed again inside its recovery, and so on.
-    public var deepStride = 40
+    public var deepStride = 80
     public var depth = 5
     /// At every so manieth point the process is killed, too.
     public var killStride = 4

@@ -4,7 +4,7 @@
 //     CRASH_FIRST_SEED, CRASH_SEEDS   which seeds; 2,000 from 0 by default
 //     CRASH_SWEEP_STRIDE              each of the three outcomes at every so manieth operation, at others each; 2 by
 //                                     default: each operation once or twice; 1: with all three; 0: no sweeps
-//     CRASH_SWEEP_DEEP                every so manieth point is crashed in its recoveries, too; 40 by default
+//     CRASH_SWEEP_DEEP                every so manieth point is crashed in its recoveries, too; 80 by default
 //     CRASH_SWEEP_DEPTH, CRASH_SWEEP_INNER   how deep, and how many in each; 5 and 1 by default
 //     CRASH_SECONDS                   goes on with further seeds until so many seconds are over
 import CrashHarness
@@ -35,7 +35,7 @@ func seconds(since moment: ContinuousClock.Instant) -> Double {
 
 var plan = SweepPlan()
 plan.stride = setting("CRASH_SWEEP_STRIDE") ?? (setting("CRASH_FIRST_SEED") == nil ? 2 : 0)
-plan.deepStride = max(setting("CRASH_SWEEP_DEEP") ?? 40, 1)
+plan.deepStride = max(setting("CRASH_SWEEP_DEEP") ?? 80, 1)
 plan.depth = setting("CRASH_SWEEP_DEPTH") ?? 5
 plan.inner = setting("CRASH_SWEEP_INNER") ?? 1
 if plan.stride > 0 {
