@@ -35,11 +35,21 @@ public struct Ballast: Sendable {
     /// Bytes it has now.
     public func held() throws(FileSystemError) -> UInt64 { try fileSystem.status(of: path)?.size ?? 0 }
 
+    /// Before anything is written: what an opening needs, where there is none.
+    public func keepLeast() throws(FileSystemError) {
+        guard try held() == 0 else { return }
+        try grow(
+            from: 0, to: min(Self.size(free: try fileSystem.freeBytes(at: path.parentDirectory), held: 0), Self.least))
+    }
+
     /// Brings it to the size that it should have.
     public func tend() throws(FileSystemError) {
         let held = try held()
         let (total, overflow) = try fileSystem.freeBytes(at: path.parentDirectory).addingReportingOverflow(held)
-        let wanted = Self.size(free: overflow ? .max : total, held: held)
+        try grow(from: held, to: Self.size(free: overflow ? .max : total, held: held))
+    }
+
+    private func grow(from held: UInt64, to wanted: UInt64) throws(FileSystemError) {
         if wanted < held { try fileSystem.open(path, .update).truncate(to: wanted) }
         guard wanted > held else { return }
         let file = try fileSystem.open(path, held == 0 ? .createNew : .update)

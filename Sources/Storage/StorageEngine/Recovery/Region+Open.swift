@@ -57,7 +57,10 @@ extension Region {
                 try? await region.shut()
                 throw error
             }
-            if options.runsInBackground { region.startBackground() }
+            if options.runsInBackground {
+                await region.keepRoomForOpening()
+                region.startBackground()
+            }
             return region
         } catch { throw StorageError(wrapping: error) }
     }

@@ -36,6 +36,13 @@ extension Region {
         return (try? await environment.blocking.run { try ballast.free() }) ?? false
     }
 
+    /// As soon as it is open: a disk may be full a moment later, and the next opening needs a little room. A disk that refuses
+    /// it is asked again by `tendLog`.
+    func keepRoomForOpening() async {
+        guard let ballast else { return }
+        try? await environment.blocking.run { try ballast.keepLeast() }
+    }
+
     /// Before anything is opened: what opening has to write needs a little room.
     static func freeBallastIfFull(_ options: RegionOptions, _ environment: Environment) async {
         guard let directory = options.logDirectory else { return }
