@@ -7,6 +7,8 @@ import Synchronization
 ///   parent (rule R7). What a crash leaves behind lies in `~temporary`, which is no key and is in no listing.
 /// - Conditions are checked and renames made under one lock per store. Other processes are kept away by the kernel lock
 ///   that the owner of the data directory holds; two stores over one root in one process would not see each other.
+/// - What is read is durable: a name whose sync failed is visible and may be gone after a crash, so it is put once more,
+///   under a sync that succeeds, before anybody is told of it. Else a commit could be taken for done that is not.
 /// - A file stands for one key: while `a` is an object, `a/b` is refused, and the other way round.
 /// - Tags are made of the content: replacing an object by the same bytes keeps its tag.
 public final class DirectoryStore: ObjectStore {
@@ -15,6 +17,8 @@ public final class DirectoryStore: ObjectStore {
     private let layout: DirectoryLayout
     /// Held from the check of a condition to the rename; only ever on a thread of `environment.blocking`.
     private let changing = Mutex(())
+    /// Keys whose directory could not be synced after the rename.
+    private let doubtful = Mutex<Set<ObjectKey>>([])
 
     /// Touches nothing yet; directories are made by the first put.
     public init(root: String, environment: Environment) {
@@ -78,8 +82,32 @@ public final class DirectoryStore: ObjectStore {
             try environment.fileSystem.syncDirectory(layout.directory(of: key))
         } catch {
             // The new name is visible, and nobody knows whether it will be after a crash.
+            doubtful.withLock { _ = $0.insert(key) }
             throw ObjectStoreError(.unanswered, "put", key.path, error.description)
         }
+    }
+
+    /// Puts a key in doubt once more, as it is, so that it is durable when this returns. A failed sync is not repeated: what
+    /// it left out would stay out.
+    private func settle(_ key: ObjectKey) throws {
+        guard doubtful.withLock({ $0.contains(key) }) else { return }
+        let temporary = "\(layout.temporary)/\(hexadecimal(environment.random.next()))"
+        do {
+            try changing.withLock { _ in
+                let bytes: Bytes
+                do { bytes = try content(of: key) } catch let error as ObjectStoreError where error.kind == .absent {
+                    return
+                }
+                try writeTemporary(bytes, temporary)
+                try environment.fileSystem.rename(temporary, replacing: layout.path(of: key))
+            }
+            try environment.fileSystem.syncDirectory(layout.directory(of: key))
+        } catch {
+            removeTemporary(temporary)
+            throw ObjectStoreError(
+                .unavailable, "read", key.path, "an earlier sync of it failed, and so did this: \(error)")
+        }
+        doubtful.withLock { _ = $0.remove(key) }
     }
 
     /// What cannot be removed is in no listing, and goes at the next start.
@@ -139,6 +167,7 @@ public final class DirectoryStore: ObjectStore {
 
     public func get(_ key: ObjectKey) async throws(ObjectStoreError) -> TaggedBytes {
         try await run("get", key.path) { [self] in
+            try settle(key)
             let bytes = try content(of: key)
             return TaggedBytes(bytes: bytes, tag: tag(of: bytes))
         }
@@ -167,6 +196,7 @@ public final class DirectoryStore: ObjectStore {
 
     public func read(_ key: ObjectKey, _ range: Range<UInt64>) async throws(ObjectStoreError) -> Bytes {
         try await run("read", key.path) { [self] in
+            try settle(key)
             let file = try open(key)
             let end = min(range.upperBound, try file.size())
             guard range.lowerBound < end else { return [] }
@@ -178,7 +208,8 @@ public final class DirectoryStore: ObjectStore {
     }
 
     public func metadata(of key: ObjectKey) async throws(ObjectStoreError) -> ObjectMetadata {
-        try await run("look at", key.path) { [environment, layout] in
+        try await run("look at", key.path) { [self] in
+            try settle(key)
             guard let status = try environment.fileSystem.status(of: layout.path(of: key)), status.kind == .file else {
                 throw ObjectStoreError(.absent, "look at", key.path)
             }
