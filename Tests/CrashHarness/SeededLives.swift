@@ -30,6 +30,8 @@ public struct SeededLives {
     private let lie: DiskLie?
     /// A layout is for ever, like a schema.
     private let isParquet: Bool
+    /// An earlier life acknowledged what it did not sync, and no opening has synced it since.
+    private var owesUnsynced = false
 
     enum Ending: CaseIterable { case closed, killed, powerCut }
 
@@ -99,7 +101,13 @@ public struct SeededLives {
         disk.heal()
         let outcome = CrashOutcome.allCases.randomElement(using: &random) ?? .none
         let losesPower = ending == .powerCut || disk.isPowerCut
-        if losesPower, world.options.durability != .always { ledger.forgiveUnsynced() }
+        let acknowledgesUnsynced = world.options.durability != .always
+        if losesPower, acknowledgesUnsynced || (owesUnsynced && !life.hasOpened) { ledger.forgiveUnsynced() }
+        if losesPower {
+            owesUnsynced = false
+        } else if life.hasOpened {
+            owesUnsynced = acknowledgesUnsynced
+        }
         disk = losesPower ? disk.crash(outcome, seed: random.next()) : disk.killed()
     }
 }
@@ -113,6 +121,7 @@ final class Life: Sendable {
     let mayFail: Bool
     let closes: Bool
     private let found = Mutex<[String]>([])
+    private let wasOpened = Mutex(false)
 
     init(world: EngineWorld, ledger: Ledger, grid: TimeGrid, mayFail: Bool, closes: Bool) {
         self.world = world
@@ -124,6 +133,8 @@ final class Life: Sendable {
 
     private var node: Int { world.node }
     var problems: [String] { found.withLock { $0 } }
+    /// Opening syncs what the log held before.
+    var hasOpened: Bool { wasOpened.withLock { $0 } }
     func report(_ problem: String) { found.withLock { $0.append(problem) } }
 
     /// An error that no fault explains, or of a kind that no fault of disk or store may look like.
@@ -138,6 +149,7 @@ final class Life: Sendable {
         var random = SeededGenerator(seed: plan)
         let opened = world.now
         guard let region = await open(at: opened) else { return }
+        wasOpened.withLock { $0 = true }
         watch(region)
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<Int.random(in: 1...3, using: &random) {
