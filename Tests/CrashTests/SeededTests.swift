@@ -22,7 +22,9 @@ import Testing
         #expect(totals.lives >= totals.seeds * 3 || !totals.failures.isEmpty)
     }
 
-    @Test func theSameSeedIsTheSameRun() {
+    /// Sets and dictionaries have an order of their own in each process unless this is set, as `make` does.
+    @Test(.enabled(if: setting("SWIFT_DETERMINISTIC_HASHING") == 1))
+    func theSameSeedIsTheSameRun() {
         for seed in UInt64(500)..<508 {
             for run in [{ SeededLives.run(seed: $0) }, { SeededDuels.run(seed: $0) }] as [(UInt64) -> SeedReport] {
                 let (first, second) = (run(seed), run(seed))

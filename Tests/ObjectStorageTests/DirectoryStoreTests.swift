@@ -34,6 +34,25 @@ struct DirectoryStoreTests {
         #expect(try await after.list(under: "", after: nil).map(\.key) == [key])
     }
 
+    /// A put whose last sync failed is in doubt. Whoever reads the key to settle that must not see what a power cut undoes.
+    @Test(arguments: CrashOutcome.allCases, UInt64(0)..<8)
+    func whatIsReadAfterAFailedSyncSurvivesAPowerCut(_ outcome: CrashOutcome, seed: UInt64) async throws {
+        let (world, store) = try await world()
+        let tag = try await store.put([1], at: key, .ifAbsent)
+        world.fileSystem.fail(FaultRule([.syncDirectory], times: 2))
+        let refusal = await #expect(throws: ObjectStoreError.self) {
+            try await store.put([2], at: key, .ifMatches(tag))
+        }
+        #expect(refusal?.kind == .unanswered)
+        // The disk is still not well: better no answer than one that may not last.
+        let second = await #expect(throws: ObjectStoreError.self) { try await store.get(key) }
+        #expect(second?.kind == .unavailable)
+
+        let seen = try await store.get(key).bytes
+        let after = try await reopened(world.fileSystem.crash(outcome, seed: seed))
+        #expect(try await after.get(key).bytes == seen)
+    }
+
     @Test func aDirectoryThatAKilledProcessMadeIsSyncedBeforeItIsTrusted() async throws {
         let disk = MemoryFileSystem()
         try disk.createDirectory("/data/objects/~temporary")
