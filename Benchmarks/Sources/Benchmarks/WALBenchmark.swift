@@ -59,14 +59,18 @@ enum WALBenchmark {
             let log = try await RegionLog.open(
                 directory: directory, region: "bench", options: WALOptions(), environment: environment)
             let writers = Writers(log)
-            // A second to warm up: the first log segment is small, and the next one is being made.
-            await writers.run(count: options.writers, seconds: 1)
+            let releaser = Task { await writers.releaseBehind() }
+            // To warm up: the first log segment is small, the next ones are made of zeros; then they are used again.
+            await writers.run(count: options.writers, seconds: 2)
             sizes.begin()
             let before = writers.appended
             let effort = await Effort.of { await writers.run(count: options.writers, seconds: options.seconds) }
             let appended = Double(writers.appended - before)
             let batches = sizes.end()
+            let inside = sizes.seconds
             let syncs = batches.count
+            releaser.cancel()
+            await releaser.value
             try await log.close()
             try removeTree(directory)
             guard syncs > 0 else { continue }
@@ -76,6 +80,11 @@ enum WALBenchmark {
             let theirs = appended / bare.wall
             ratios.append(ours / theirs)
             costs.append(effort.cpu / appended * 1e6)
+            let each = 1e6 / Double(syncs)
+            print(
+                "append \(round): of \(figure(effort.wall * each)) µs a commit \(figure(inside.writes * each)) in the "
+                    + "write, \(figure(inside.syncs * each)) in the sync; the bare loop \(figure(bare.wall * each)) in all"
+            )
             print(
                 "append \(round): \(figure(ours))/s in \(syncs) commits (\(figure(appended / Double(syncs), digits: 1)) "
                     + "each), CPU \(figure(effort.cpu / appended * 1e6, digits: 2)) µs an append; bare pwrite + fdatasync "
@@ -253,6 +262,15 @@ private final class Writers: Sendable {
     init(_ log: RegionLog) { self.log = log }
     var appended: Int { done.load(ordering: .relaxed) }
 
+    /// As an engine does that flushes: what is 64 MiB old is needed no more.
+    func releaseBehind() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(50))
+            let last = log.lastSequence?.rawValue ?? 0
+            if last > 64 << 10 { try? await log.release(upTo: SequenceNumber(last - 64 << 10)) }
+        }
+    }
+
     func run(count: Int, seconds: Double) async {
         let end = Effort.now() + seconds
         await withTaskGroup(of: Void.self) { group in
@@ -284,8 +302,20 @@ private final class Writers: Sendable {
 /// The sizes of the batches that went to log segments.
 private final class WriteSizes: Sendable {
     private let held = Mutex<(isOn: Bool, sizes: [Int])>((false, []))
-    func begin() { held.withLock { $0 = (true, []) } }
-    func note(_ size: Int) { held.withLock { if $0.isOn { $0.sizes.append(size) } } }
+    private let inWrites = Mutex(0.0)
+    private let inSyncs = Mutex(0.0)
+    /// Seconds in writes and in syncs, since `begin`.
+    var seconds: (writes: Double, syncs: Double) { (inWrites.withLock { $0 }, inSyncs.withLock { $0 }) }
+    func begin() {
+        held.withLock { $0 = (true, []) }
+        inWrites.withLock { $0 = 0 }
+        inSyncs.withLock { $0 = 0 }
+    }
+    func note(_ size: Int, _ seconds: Double) {
+        held.withLock { if $0.isOn { $0.sizes.append(size) } }
+        inWrites.withLock { $0 += seconds }
+    }
+    func noteSync(_ seconds: Double) { inSyncs.withLock { $0 += seconds } }
     func end() -> [Int] {
         held.withLock { held in
             held.isOn = false
@@ -333,12 +363,17 @@ private final class RecordingHandle: FileHandle {
         try inner.read(at: offset, count: count)
     }
     func write(_ bytes: [UInt8], at offset: UInt64) throws(FileSystemError) {
-        sizes.note(bytes.count)
+        let start = Effort.now()
         try inner.write(bytes, at: offset)
+        sizes.note(bytes.count, Effort.now() - start)
     }
     func size() throws(FileSystemError) -> UInt64 { try inner.size() }
     func truncate(to size: UInt64) throws(FileSystemError) { try inner.truncate(to: size) }
-    func sync() throws(FileSystemError) { try inner.sync() }
+    func sync() throws(FileSystemError) {
+        let start = Effort.now()
+        try inner.sync()
+        sizes.noteSync(Effort.now() - start)
+    }
 }
 
 private func removeTree(_ path: String) throws {

@@ -4,6 +4,7 @@ import Platform
 ///
 ///     0000000000000001.log      a log segment, sixteen digits, numbers from 1, consecutive
 ///     0000000000000002.log.new  one being made; left by a crash, it may go
+///     0000000000000003.log.free one that nobody needs, kept to be written over; opening removes it
 ///     quarantine/               bytes of torn tails
 ///
 /// Another name that ends in `.log`, or a log segment's name that is no file, is refused; anything else is reported.
@@ -14,6 +15,7 @@ struct LogDirectory: Sendable {
     struct Contents: Equatable {
         /// In order of number.
         var segments: [LogSegmentNumber] = []
+        /// Nothing in them counts: being made, or kept to be written over.
         var unfinished: [String] = []
         var foreign: [String] = []
     }
@@ -38,6 +40,7 @@ struct LogDirectory: Sendable {
     func path(of number: LogSegmentNumber) -> String { path(of: Self.name(of: number)) }
     func path(of name: String) -> String { "\(path)/\(name)" }
     func pathWhileMade(of number: LogSegmentNumber) -> String { path(of: number) + ".new" }
+    func pathWhileFree(of number: LogSegmentNumber) -> String { path(of: number) + ".free" }
 
     /// - Parameter refusing: false takes what looks like a log segment and is none for foreign.
     /// - Throws: `WALError.foreign` for such a name.
@@ -53,7 +56,9 @@ struct LogDirectory: Sendable {
                     throw WALError.foreign("\(path(of: name)) has a log segment's name but is not a file; move it away")
                 }
                 contents.segments.append(number)
-            } else if name.hasSuffix(".log.new"), Self.number(of: String(name.dropLast(4))) != nil {
+            } else if [".new", ".free"].contains(where: { suffix in
+                name.hasSuffix(suffix) && Self.number(of: String(name.dropLast(suffix.count))) != nil
+            }) {
                 contents.unfinished.append(name)
             } else if refusing, name.hasSuffix(".log") {
                 throw WALError.foreign(

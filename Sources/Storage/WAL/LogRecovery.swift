@@ -296,7 +296,9 @@ struct LogRecovery {
             if isNext, segment.finding.hasHeader, segment.finding.dirtyEnd == segment.finding.chainEnd,
                 segment.finding.fileSize >= min(options.firstSegmentSize, 8 << 10)
             {
-                return SegmentFile(number: number, handle: segment.handle, size: segment.finding.fileSize)
+                return SegmentFile(
+                    number: number, handle: segment.handle, size: segment.finding.fileSize,
+                    isReused: segment.finding.isReused)
             }
             try SegmentFile.remove(number, in: directory)
         }
@@ -317,7 +319,8 @@ struct LogRecovery {
             try last.handle.write(seals, at: settledEnd)
             try last.handle.sync()
         }
-        let file = SegmentFile(number: last.info.number, handle: last.handle, size: last.finding.fileSize)
+        let file = SegmentFile(
+            number: last.info.number, handle: last.handle, size: last.finding.fileSize, isReused: last.finding.isReused)
         return SegmentAppender(
             file, offset: last.info.end, synced: LogPosition(last.info.number, last.info.end), lastSequence: sequence)
     }

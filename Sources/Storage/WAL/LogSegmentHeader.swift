@@ -9,15 +9,18 @@ import Platform
 ///         16    4 number      as the file's name says it
 ///         20    4 length      of the region's name, 1 … 1,024
 ///         24    … region      UTF-8: a log moved to another region's directory is refused
-///          …    … zeros       up to 4,096: no batch shares a sector with the header, so none can tear it
+///          …    … zeros       up to 4,092: no batch shares a sector with the header, so none can tear it
+///      4,092    4 reused      1: what follows the last batch and its end mark is an older log segment's; else 0
 struct LogSegmentHeader: Equatable {
     static let size = 4_096
     static let magic = Bytes(text: "VARVELOG")
     static let version: UInt32 = 1
     static let regionLimit = 1_024
+    private static let reusedOffset = 4_092
 
     var number: LogSegmentNumber
     var region: String
+    var isReused = false
 
     /// What the first bytes of a file are.
     enum Reading: Equatable {
@@ -40,7 +43,8 @@ struct LogSegmentHeader: Equatable {
         bytes.append(littleEndian: UInt32(truncatingIfNeeded: number.rawValue))
         bytes.append(littleEndian: UInt32(name.count))
         bytes += name
-        bytes += repeatElement(0, count: Self.size - bytes.count)
+        bytes += repeatElement(0, count: Self.reusedOffset - bytes.count)
+        bytes.append(littleEndian: UInt32(isReused ? 1 : 0))
         bytes.patch(littleEndian: Self.checksum(bytes), at: 8)
         return bytes
     }
@@ -70,7 +74,10 @@ struct LogSegmentHeader: Equatable {
             guard let region = String(validating: name, as: UTF8.self) else {
                 return .bad("a region's name not in UTF-8")
             }
-            return .valid(LogSegmentHeader(number: LogSegmentNumber(UInt64(number)), region: region))
+            var end = ByteReader(bytes, in: reusedOffset..<size)
+            let reused = try end.integer(UInt32.self, "whether the file was reused")
+            return .valid(
+                LogSegmentHeader(number: LogSegmentNumber(UInt64(number)), region: region, isReused: reused != 0))
         } catch {
             return .bad("\(error)")
         }

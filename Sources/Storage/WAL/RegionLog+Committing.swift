@@ -47,6 +47,9 @@ final class Committer: @unchecked Sendable {
 /// It never waits for a timer: a single writer is written at once, and whoever comes meanwhile shares the next commit.
 /// Waiters are answered from the blocking thread: one hop there serves every commit of a burst.
 extension RegionLog {
+    /// So few waiters cost less than a hop to another thread.
+    private static let answeredAtOnce = 2
+
     private enum Outcome { case idle, more, needsSegment }
 
     func startCommitter() {
@@ -139,9 +142,20 @@ extension RegionLog {
             startTimer(&state)
             return state.commit.acknowledge(written.upperBound)
         }
-        for waiter in ready { waiter.resume(returning: .success(())) }
+        answer(ready)
         prepareAhead(appender)
         return isFull
+    }
+
+    /// Many are answered beside the next commit: waking a task costs some microseconds, and the disk would wait for all.
+    private func answer(_ ready: [Waiter]) {
+        guard ready.count > Self.answeredAtOnce else {
+            for waiter in ready { waiter.resume(returning: .success(())) }
+            return
+        }
+        environment.spawn {
+            for waiter in ready { waiter.resume(returning: .success(())) }
+        }
     }
 
     private func syncActive(_ committer: Committer) throws {
@@ -188,13 +202,20 @@ extension RegionLog {
     private func startMaking(_ state: inout State, after number: LogSegmentNumber, records: UInt64) {
         let (environment, directory, region) = (environment, directory, region)
         let wanted = UInt64(options.segmentSize.bytes)
+        let free = state.free.popLast()
         state.spare = .making(
             environment.spawn {
                 let made: Spare
                 do {
                     made = .ready(
                         try await environment.blocking.run {
-                            try SegmentFile.make(
+                            if let free,
+                                let file = SegmentFile.reuse(
+                                    free, after: number, region: region, size: wanted, in: directory)
+                            {
+                                return file
+                            }
+                            return try SegmentFile.make(
                                 after: number, region: region, wanted: wanted, records: records, in: directory)
                         })
                 } catch {

@@ -97,7 +97,8 @@ extension RegionLog {
         }
         let (directory, region) = (directory, region)
         let wanted = options.firstSegmentSize
-        try await environment.blocking.run {
+        try await environment.blocking.run { [self] in
+            giveBackFree()
             if committer.rewritten == nil {
                 committer.rewritten = try Self.rewrite(
                     committer, released, spare, wanted: wanted, region: region, in: directory)

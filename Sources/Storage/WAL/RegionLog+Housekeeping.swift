@@ -37,7 +37,7 @@ extension RegionLog {
     }
 
     /// Removes log segments that nobody needs, oldest first, each gone for good before the next, so that a crash leaves no
-    /// gap. Stops at one that is being read: the next call gets it. The youngest one with a synced batch stays: it knows
+    /// gap; some are kept under another name, to be written over. Stops at one that is being read: the next call gets it. The youngest one with a synced batch stays: it knows
     /// the last sequence number.
     /// - Throws: `WALError.io` when a file would not go: nothing is lost, the next call tries again.
     public func release(upTo sequence: SequenceNumber) async throws(WALError) {
@@ -64,8 +64,11 @@ extension RegionLog {
             guard !candidates.isEmpty else { return }
             try await Self.onThread(environment) { [self] in
                 for number in candidates {
-                    try SegmentFile.remove(number, in: directory)
-                    state.withLock { state in state.segments.removeAll { $0.number == number } }
+                    let isKept = try retire(number)
+                    state.withLock { state in
+                        state.segments.removeAll { $0.number == number }
+                        if isKept { state.free.append(number) }
+                    }
                 }
             }
         }

@@ -36,6 +36,8 @@ public final class RegionLog: WriteAheadLog {
         var segments: [LogSegmentInfo]
         var counts = LogStatistics()
         var spare: Spare
+        /// Log segments that nobody needs, kept to be written over.
+        var free: [LogSegmentNumber] = []
         /// What callers need no more: of every table, and of single ones.
         var released: SequenceNumber?
         var marks = TableMarks()

@@ -5,11 +5,14 @@ import Platform
 ///
 /// Made whole under a temporary name: header and zeros written and synced, then renamed, then its directory synced. So a
 /// batch is only ever written into a file that a crash cannot take away, and its fdatasync finds no metadata to write.
+/// Or made of an older one (`SegmentFile+Reuse`): then each write ends with zeros, so that nothing old follows it.
 struct SegmentFile: Sendable {
     let number: LogSegmentNumber
     let handle: any FileHandle
     /// Bytes of the file; all of them are written.
     let size: UInt64
+    /// What follows the last batch and its end mark is another log segment's.
+    var isReused = false
 
     private static let zeros = Bytes(repeating: 0, count: 1 << 20)
 
@@ -117,8 +120,11 @@ struct SegmentAppender {
             length: UInt32(length), logSegment: active.number, firstSequence: first, synced: synced, count: count)
         header.patch(into: &bytes)
         hasUnsynced = true  // also when the write fails: any part of it may be there
+        let size = bytes.count
+        if active.isReused { bytes += repeatElement(0, count: min(BatchHeader.size, Int(room) - size)) }
+        defer { bytes.removeLast(bytes.count - size) }
         try active.handle.write(bytes, at: offset)
-        offset += UInt64(bytes.count)
+        offset += UInt64(size)
         lastSequence = max(lastSequence ?? last, last)
     }
 

@@ -63,8 +63,10 @@ struct SegmentScan {
     var found: String?
     /// Sound batches after the chain's end.
     var strays: [BatchPlace] = []
-    /// After the last byte that is not zero; `chainEnd` when only zeros follow.
+    /// After the last byte that is not zero and not an older log segment's; `chainEnd` when there is none.
     var dirtyEnd: UInt64
+    /// Bytes after the chain's end mark may be anything: only a sound batch among them counts.
+    var isReused = false
     /// The search for strays ended early: too many places claimed to be a batch.
     var gaveUp = false
 
@@ -83,7 +85,8 @@ struct SegmentScan {
         let header = LogSegmentHeader.read(Bytes(window.bytes[at..<min(at + Int(headerBytes), window.bytes.count)]))
         var scan = SegmentScan(
             number: number, fileSize: fileSize, header: header, chainEnd: headerBytes, dirtyEnd: headerBytes)
-        if case .valid = header {
+        if case .valid(let found) = header {
+            scan.isReused = found.isReused
             chain: while true {
                 switch try step(&window, at: LogPosition(number, scan.chainEnd)) {
                 case .batch(let place):
@@ -101,8 +104,20 @@ struct SegmentScan {
             if case .empty = header { scan.dirtyEnd = 0 }
         }
         scan.dirtyEnd = max(scan.dirtyEnd, scan.chainEnd)
+        if scan.isReused, scan.found != nil {
+            scan.dirtyEnd = try claimedEnd(&window, at: LogPosition(number, scan.chainEnd))
+        }
         try scan.searchRest(&window, from: max(scan.chainEnd, headerBytes))
         return scan
+    }
+
+    /// Where the bad batch at `position` would end, as far as it says.
+    private static func claimedEnd(_ window: inout SegmentWindow, at position: LogPosition) throws -> UInt64 {
+        let left = window.size - position.offset
+        guard left >= UInt64(BatchHeader.size), let at = try window.load(position.offset, UInt64(BatchHeader.size)),
+            let claim = try? BatchHeader.read(window.bytes, at: at, position: position, limit: left)
+        else { return position.offset + min(left, UInt64(BatchHeader.size)) }
+        return position.offset + claim.header.batchSize
     }
 
     /// Reads and checks the batch at `position`, records included.
@@ -161,7 +176,7 @@ struct SegmentScan {
             let count = min(SegmentWindow.pieceSize, fileSize - offset)
             guard let at = try window.load(offset, count) else { break }
             let (nonzero, candidate) = Self.search(window.bytes, at..<at + Int(count))
-            if let nonzero { dirtyEnd = max(dirtyEnd, offset + UInt64(nonzero - at) + 1) }
+            if let nonzero, !isReused { dirtyEnd = max(dirtyEnd, offset + UInt64(nonzero - at) + 1) }
             guard let candidate else {
                 offset += count
                 continue

@@ -9,8 +9,10 @@ struct SegmentFinding: Equatable {
     var fileSize: UInt64
     /// The first place without a sound batch; 0 without a header.
     var chainEnd: UInt64
-    /// After the last byte that is not zero.
+    /// After the last byte that is not zero and not an older log segment's.
     var dirtyEnd: UInt64
+    /// Behind the end of what counts bytes of an older log segment may follow.
+    var isReused = false
     /// A sound batch is in the chain.
     var hasChain = false
     /// A sound batch is anywhere in the file.
@@ -86,6 +88,7 @@ extension SegmentFinding {
         fileSize = scan.fileSize
         chainEnd = scan.chainEnd
         dirtyEnd = scan.dirtyEnd
+        isReused = scan.isReused
         found = scan.found
         gaveUp = scan.gaveUp
         switch scan.header {
