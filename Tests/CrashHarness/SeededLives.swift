@@ -257,18 +257,26 @@ final class Life: Sendable {
         }
     }
 
-    /// When disk and store work again and the log still takes writes, a flush works, too, without a restart.
+    /// When disk and store work again a write works within 10 s, and then a flush, too, without a restart.
     private func heal(_ region: Region) async {
         guard mayFail, !world.disk.isPowerCut else { return }
         world.disk.heal()
         world.store.heal()
         var random = SeededGenerator(seed: 1)
-        do {
-            try await ledger.write(region, node: node) { NumberedWrite(number: $0, &random, grid) }
-        } catch {
-            // A log whose write or sync failed takes nothing more until it is opened again.
-            judge(error, "write after healing")
-            return
+        let deadline = world.now + 10_000
+        while true {
+            do {
+                try await ledger.write(region, node: node) { NumberedWrite(number: $0, &random, grid) }
+                break
+            } catch {
+                guard StorageError(wrapping: error).kind == .unavailable, world.now < deadline, !world.disk.isPowerCut
+                else {
+                    judge(error, "write after healing")
+                    if world.now >= deadline { report("the log is not healed after 10 s: \(error)") }
+                    return
+                }
+                try? await world.simulated.environment.time.sleep(for: .milliseconds(250))
+            }
         }
         do {
             try await ledger.flush(region, node: node)
