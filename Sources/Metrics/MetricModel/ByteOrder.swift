@@ -1,9 +1,23 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// Label texts are bytes: two spellings of one character are two labels, and order is byte order. Swift's own `==` and
 /// `<` compare by canonical equivalence.
 extension String {
-    @inlinable public func hasSameBytes(as other: String) -> Bool {
-        // Same bytes imply canonical equivalence, so the fast comparison settles nearly all; then the bytes decide.
-        self == other && utf8.elementsEqual(other.utf8)
+    public func hasSameBytes(as other: String) -> Bool {
+        let (count, others) = (utf8.count, other.utf8.count)
+        guard count == others else { return false }
+        let answer = utf8.withContiguousStorageIfAvailable { a in
+            other.utf8.withContiguousStorageIfAvailable { b in
+                guard let x = a.baseAddress, let y = b.baseAddress else { return true }
+                return memcmp(x, y, count) == 0
+            }
+        }
+        if case .some(.some(let same)) = answer { return same }
+        return utf8.elementsEqual(other.utf8)
     }
     @inlinable public func precedesByBytes(_ other: String) -> Bool {
         utf8.lexicographicallyPrecedes(other.utf8)

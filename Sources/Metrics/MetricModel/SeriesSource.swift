@@ -5,10 +5,15 @@ public struct SeriesRun: Sendable {
     public let labels: Labels
     public let timestamps: [Int64]
     public let values: [Double]
-    public init(labels: Labels, timestamps: [Int64], values: [Double]) {
+    /// Whether any value is a stale marker.
+    public let hasStaleMarkers: Bool
+
+    /// - Parameter hasStaleMarkers: nil looks at all values.
+    public init(labels: Labels, timestamps: [Int64], values: [Double], hasStaleMarkers: Bool? = nil) {
         self.labels = labels
         self.timestamps = timestamps
         self.values = values
+        self.hasStaleMarkers = hasStaleMarkers ?? values.withUnsafeBufferPointer { StaleMarker.isAny(in: $0) }
     }
 }
 

@@ -6,8 +6,8 @@ extension LabelIndexView {
         var x = LabelCursor(self, a)
         var y = LabelCursor(self, b)
         while true {
-            guard let left = x.next() else { return y.next() != nil }
-            guard let right = y.next() else { return false }
+            guard let left = next(&x) else { return next(&y) != nil }
+            guard let right = next(&y) else { return false }
             if left.name != right.name {
                 let order = ByteOrder.compare(text(left.name), text(right.name))
                 if order != 0 { return order < 0 }
@@ -19,9 +19,8 @@ extension LabelIndexView {
         }
     }
 
-    /// Pairs of one series in byte order of the names, `__name__` among them.
+    /// Where the reading of a series' pairs stands. It holds no view: copying one costs more than a comparison.
     private struct LabelCursor {
-        let view: LabelIndexView
         let names: UnsafeBufferPointer<UInt32>
         let first: Int
         let metric: UInt32
@@ -29,21 +28,22 @@ extension LabelIndexView {
         var metricIsOut = false
 
         init(_ view: LabelIndexView, _ ordinal: UInt32) {
-            self.view = view
             names = view.names(ofShape: view.shapeOf[Int(ordinal)])
             first = view.firstCode(of: ordinal)
             metric = view.metricOf[Int(ordinal)]
         }
+    }
 
-        mutating func next() -> LabelPair? {
-            if !metricIsOut, at == names.count || view.sortsAfterMetricName(names[at]) {
-                metricIsOut = true
-                return LabelPair(name: LabelPair.metricName, value: metric)
-            }
-            guard at < names.count else { return nil }
-            defer { at += 1 }
-            return LabelPair(name: names[at], value: view.codes[first + at])
+    /// Pairs of one series in byte order of the names, `__name__` among them.
+    @inline(__always)
+    private func next(_ cursor: inout LabelCursor) -> LabelPair? {
+        if !cursor.metricIsOut, cursor.at == cursor.names.count || sortsAfterMetricName(cursor.names[cursor.at]) {
+            cursor.metricIsOut = true
+            return LabelPair(name: LabelPair.metricName, value: cursor.metric)
         }
+        guard cursor.at < cursor.names.count else { return nil }
+        defer { cursor.at += 1 }
+        return LabelPair(name: cursor.names[cursor.at], value: codes[cursor.first + cursor.at])
     }
 
     private struct LabelPair {

@@ -29,6 +29,12 @@ extension MetricStore: SeriesSource {
         var group: UInt32
         var timestamps: [Int64]
         var values: [Double]
+        var hasStaleMarkers: Bool
+
+        /// Looked for while the values are near: whoever evaluates them would have to fetch them from memory.
+        static func isAnyStale(_ values: ArraySlice<Double>) -> Bool {
+            values.withUnsafeBufferPointer { StaleMarker.isAny(in: $0) }
+        }
     }
 
     /// A part of a segment's ids.
@@ -109,6 +115,7 @@ extension MetricStore: SeriesSource {
                 if id == open {
                     pieces[pieces.count - 1].timestamps.append(contentsOf: timestamps[row..<end])
                     pieces[pieces.count - 1].values.append(contentsOf: values[row..<end])
+                    if Piece.isAnyStale(values[row..<end]) { pieces[pieces.count - 1].hasStaleMarkers = true }
                     continue
                 }
                 while at < keys.count, keys[at] < id { at += 1 }
@@ -119,7 +126,8 @@ extension MetricStore: SeriesSource {
                 pieces.append(
                     Piece(
                         group: task.segment.groups[task.ids.lowerBound + at],
-                        timestamps: Array(timestamps[row..<end]), values: Array(values[row..<end])))
+                        timestamps: Array(timestamps[row..<end]), values: Array(values[row..<end]),
+                        hasStaleMarkers: Piece.isAnyStale(values[row..<end])))
                 open = id
             }
         }
@@ -147,8 +155,10 @@ extension MetricStore: SeriesSource {
     private func assemble(_ selection: SeriesSelection, _ pieces: [Piece]) -> [SeriesRun] {
         var timestamps = [[Int64]](repeating: [], count: selection.groups.count)
         var values = [[Double]](repeating: [], count: selection.groups.count)
+        var areStale = [Bool](repeating: false, count: selection.groups.count)
         for piece in pieces {
             let group = Int(piece.group)
+            if piece.hasStaleMarkers { areStale[group] = true }
             if timestamps[group].isEmpty {
                 timestamps[group] = piece.timestamps
                 values[group] = piece.values
@@ -164,7 +174,8 @@ extension MetricStore: SeriesSource {
         let present = (0..<UInt32(selection.groups.count)).filter { !timestamps[Int($0)].isEmpty }
         return selection.sortedLabels(of: present).map { entry in
             SeriesRun(
-                labels: entry.labels, timestamps: timestamps[Int(entry.group)], values: values[Int(entry.group)])
+                labels: entry.labels, timestamps: timestamps[Int(entry.group)], values: values[Int(entry.group)],
+                hasStaleMarkers: areStale[Int(entry.group)])
         }
     }
 }

@@ -34,7 +34,8 @@ struct SeriesSelection: Sendable {
             }
         }
         // By codes where the registry has them: texts are compared only where codes differ.
-        registered.sort { view.index.precedes($0.ordinal, $1.ordinal) }
+        let index = view.index
+        registered.sort { index.precedes($0.ordinal, $1.ordinal) }
         let sorted = registered.map { (labels: texts.labels(of: $0.ordinal), group: $0.group) }
         guard !older.isEmpty else { return sorted }
         older.sort { $0.labels < $1.labels }

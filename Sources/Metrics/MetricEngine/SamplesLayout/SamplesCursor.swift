@@ -97,6 +97,7 @@ final class SamplesCursor: BatchCursor {
         guard var group = current else { return }
         let spans = nextSpans(&group)
         current = group
+        rows.reserve(spans.reduce(0) { $0 + $1.rows.count })
         let narrowed = try await times(of: spans, in: group, &rows)
         guard !narrowed.isEmpty else { return }
         try await values(of: narrowed, in: group, &rows)
@@ -210,8 +211,16 @@ struct SamplesRows {
     var values: [Double] = []
     var count: Int { ids.count }
 
+    /// Room for the first rows, so that they are not moved again and again.
+    mutating func reserve(_ rows: Int) {
+        guard count == 0 else { return }
+        ids.reserveCapacity(rows)
+        times.reserveCapacity(rows)
+        values.reserveCapacity(rows)
+    }
+
     mutating func append(id: Int64, times more: ArraySlice<Int64>) {
-        for _ in 0..<more.count { ids.append(id) }
+        ids.append(contentsOf: repeatElement(id, count: more.count))
         times.append(contentsOf: more)
     }
 }

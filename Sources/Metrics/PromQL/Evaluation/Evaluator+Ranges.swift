@@ -27,7 +27,7 @@ extension Evaluator {
             switch node.function.kernel {
             case .extrapolated(let isCounter, let isRate) where node.range.extrapolation == nil:
                 let rates: RateGrid
-                if let shared, shared.timestamps == source.samples.timestamps {
+                if let shared, RateGrid.areSame(shared.timestamps, source.samples.timestamps) {
                     rates = shared.grid
                 } else {
                     rates = RateGrid(

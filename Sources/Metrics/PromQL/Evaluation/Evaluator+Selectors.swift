@@ -85,7 +85,7 @@ struct FloatSamples {
     let values: [Double]
 
     init(_ run: SeriesRun) {
-        guard Self.hasStale(run.values) else {
+        guard run.hasStaleMarkers else {
             timestamps = run.timestamps
             values = run.values
             return
@@ -115,21 +115,6 @@ struct FloatSamples {
                 kept[count] = value
                 count &+= 1
             }
-        }
-    }
-
-    /// Blocks without an early way out: the compiler compares several at a time.
-    private static func hasStale(_ values: [Double]) -> Bool {
-        values.withUnsafeBufferPointer { values in
-            var start = 0
-            while start < values.count {
-                let end = min(start &+ 1_024, values.count)
-                var found: UInt64 = 0
-                for i in start..<end { found |= values[i].bitPattern == StaleMarker.bitPattern ? 1 : 0 }
-                if found != 0 { return true }
-                start = end
-            }
-            return false
         }
     }
 }

@@ -18,6 +18,8 @@ struct RateGrid {
     }
 
     private let terms: [Term]
+    /// Positions of the samples in all windows together, and between them.
+    private let positions: Range<Int>
     private let rangeSeconds: Double
     private let isRate: Bool
     /// Samples in all windows together.
@@ -54,9 +56,28 @@ struct RateGrid {
                     interval: interval, toStart: toStart, toEnd: toEnd, factor: factor)
             }
         }
+        positions = Self.positions(terms)
         self.rangeSeconds = rangeSeconds
         self.isRate = isRate
         self.samples = samples
+    }
+
+    /// Whether two series were sampled at the same times. Blocks without an early way out: several are compared at once.
+    static func areSame(_ timestamps: [Int64], _ others: [Int64]) -> Bool {
+        timestamps.withUnsafeBufferPointer { timestamps in
+            others.withUnsafeBufferPointer { others in
+                guard timestamps.count == others.count else { return false }
+                var start = 0
+                while start < timestamps.count {
+                    let end = min(start &+ 256, timestamps.count)
+                    var difference: Int64 = 0
+                    for i in start..<end { difference |= timestamps[i] ^ others[i] }
+                    if difference != 0 { return false }
+                    start = end
+                }
+                return true
+            }
+        }
     }
 
     /// The values of the steps; whether all are there.
@@ -109,8 +130,7 @@ struct RateGrid {
         return isRate ? factor / rangeSeconds : factor
     }
 
-    /// Positions of the samples in all windows together, and between them.
-    private var positions: Range<Int> {
+    private static func positions(_ terms: [Term]) -> Range<Int> {
         guard let first = terms.first(where: { $0.first >= 0 }), let last = terms.last(where: { $0.first >= 0 }) else {
             return 0..<0
         }

@@ -68,6 +68,7 @@ final class TwoIntegerMerge: BatchCursor {
         waiting = []
         while rows < MergeCursor.targetRows, !sources.isEmpty {
             if let exhausted = step() { try await refill(exhausted) }
+            if isOneWholeBatch { break }
         }
         return rows == 0 ? nil : finish()
     }
@@ -230,8 +231,19 @@ final class TwoIntegerMerge: BatchCursor {
         _ = advance(i, to: 0)
     }
 
+    /// All that was noted is one batch as it was read, and large enough to be handed on as it is.
+    private var isOneWholeBatch: Bool {
+        guard stretches.count == 1, let stretch = stretches.first, stretch.start == 0 else { return false }
+        return rows == used[stretch.batch].rowCount && rows >= MergeCursor.targetRows / 16
+    }
+
     /// The noted stretches as one batch; what is still to be read stays.
     private func finish() -> RecordBatch {
+        if isOneWholeBatch, let stretch = stretches.first {
+            let whole = RecordBatch(trusted: schema, used[stretch.batch].columns)
+            letGo()
+            return whole
+        }
         var columns: [Column] = []
         columns.reserveCapacity(schema.columns.count)
         for (index, column) in schema.columns.enumerated() {
@@ -251,13 +263,16 @@ final class TwoIntegerMerge: BatchCursor {
             let validity = column.isNullable ? gatherValidity(index) : nil
             columns.append(Column(values, validity: validity))
         }
-        let batch = RecordBatch(trusted: schema, columns)
+        letGo()
+        return RecordBatch(trusted: schema, columns)
+    }
+
+    private func letGo() {
         // Only batches that are still read from are kept.
         used = sources.map { used[$0.batch] }
         for i in sources.indices { sources[i].batch = i }
         stretches.removeAll(keepingCapacity: true)
         rows = 0
-        return batch
     }
 
     private func gather<Value: BitwiseCopyable>(_ from: [[Value]]) -> [Value] {
