@@ -75,7 +75,9 @@ import Testing
             "1:11: parse error: unexpected end of input in offset, expected number, duration, step(), or range()"
         ),
         ("foo @", "1:6: parse error: unexpected end of input in @, expected timestamp"),
-        ("foo @ Inf", "1:1: parse error: timestamp out of bounds for @ modifier: inf"),
+        ("foo @ Inf", "1:1: parse error: timestamp out of bounds for @ modifier: +Inf"),
+        ("1 !", "1:3: parse error: unexpected character after '!': '\u{FFFD}'"),
+        ("foo{a!", "1:6: parse error: unexpected character after '!' inside braces: '\u{FFFD}'"),
         ("foo[0m]", "1:5: parse error: duration must be greater than 0"),
         ("foo[-1]", "1:5: parse error: duration must be greater than 0"),
         ("foo[5mm]", "1:5: parse error: bad number or duration syntax: \"5mm\""),
@@ -138,7 +140,7 @@ import Testing
         ("\"\\q\"", "1:1: parse error: unknown escape sequence U+0071 'q'"),
         ("\"\\xg\"", "1:1: parse error: illegal character U+0067 'g' in escape sequence"),
         ("\"\\ud800\"", "1:1: parse error: escape sequence is an invalid Unicode code point"),
-        ("foo{a=~\"(\"}", "1:5: parse error: error parsing regexp: missing ): (: `(`"),
+        ("foo{a=~\"(\"}", "1:5: parse error: error parsing regexp: missing closing ): `(`"),
         ("é", "1:1: parse error: unexpected character: 'é'"),
     ])
     func isRefusedInPrometheusWords(query: String, expected: String) {

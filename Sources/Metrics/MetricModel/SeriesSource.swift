@@ -1,14 +1,17 @@
 /// Samples of one label set, as columns.
 ///
 /// - `timestamps` strictly ascend; `values` has as many; stale markers are kept (`StaleMarker`).
+/// - `startTimestamps`, since when each sample counts, has as many, 0 for a sample that does not say; or is empty.
 public struct SeriesRun: Sendable {
     public let labels: Labels
     public let timestamps: [Int64]
     public let values: [Double]
-    public init(labels: Labels, timestamps: [Int64], values: [Double]) {
+    public let startTimestamps: [Int64]
+    public init(labels: Labels, timestamps: [Int64], values: [Double], startTimestamps: [Int64] = []) {
         self.labels = labels
         self.timestamps = timestamps
         self.values = values
+        self.startTimestamps = startTimestamps
     }
 }
 

@@ -25,6 +25,17 @@ extension Evaluator {
                 labels: source.labels, dropsName: source.dropsName || !node.function.keepsName,
                 values: [Double](repeating: Absent.value, count: grid.count))
             switch node.function.kernel {
+            case .extrapolated(isCounter: true, let isRate)
+            where node.range.extrapolation == nil && !source.samples.starts.isEmpty:
+                let seconds = isRate ? Go.seconds(milliseconds: node.range.range) : nil
+                var overlaps = false
+                try slide(source.samples, node, scalars, grid, into: &column) { window in
+                    overlaps = overlaps || StartTimestamps.overlap(window)
+                    return StartTimestamps.change(window, rangeSeconds: seconds)
+                }
+                if overlaps {
+                    annotations.warnStartTimeOverlap(metric: source.labels.metricName ?? "", at: node.positions[0])
+                }
             case .extrapolated(let isCounter, let isRate) where node.range.extrapolation == nil:
                 let rates: RateGrid
                 if let shared, shared.timestamps == source.samples.timestamps {
@@ -67,7 +78,7 @@ extension Evaluator {
     /// Calls the kernel for each step whose window holds a sample.
     private func slide(
         _ samples: FloatSamples, _ node: RangeFunctionNode, _ scalars: [[Double]], _ grid: StepGrid,
-        into column: inout SeriesColumn, _ kernel: WindowKernel
+        into column: inout SeriesColumn, _ kernel: (Window) throws(QueryError) -> Double
     ) throws(QueryError) {
         let argument = node.range
         let reachLeft = argument.extrapolation == nil ? 0 : lookback
@@ -76,27 +87,30 @@ extension Evaluator {
         var isComplete = true
         try samples.timestamps.withUnsafeBufferPointer { (timestamps) throws(QueryError) in
             try samples.values.withUnsafeBufferPointer { (values) throws(QueryError) in
-                precondition(timestamps.count == values.count)
-                for step in 0..<grid.count {
-                    let time = grid.time(step)
-                    let end = argument.windowEnd(at: time)
-                    let start = end &- argument.range
-                    cursor.move(timestamps, start: start &- reachLeft, end: end &+ reachRight)
-                    guard cursor.upper > cursor.lower else {
-                        isComplete = false
-                        continue
+                try samples.starts.withUnsafeBufferPointer { (starts) throws(QueryError) in
+                    precondition(timestamps.count == values.count && (starts.isEmpty || starts.count == values.count))
+                    for step in 0..<grid.count {
+                        let time = grid.time(step)
+                        let end = argument.windowEnd(at: time)
+                        let start = end &- argument.range
+                        cursor.move(timestamps, start: start &- reachLeft, end: end &+ reachRight)
+                        guard cursor.upper > cursor.lower else {
+                            isComplete = false
+                            continue
+                        }
+                        let inside = cursor.lower..<cursor.upper
+                        budget.looked &+= inside.count
+                        try budget.spend(inside.count)
+                        let window = Window(
+                            timestamps: UnsafeBufferPointer(rebasing: timestamps[inside]),
+                            values: UnsafeBufferPointer(rebasing: values[inside]), start: start, end: end, time: time,
+                            first: scalars.isEmpty ? 0 : scalars[0][step],
+                            second: scalars.count < 2 ? 0 : scalars[1][step],
+                            starts: starts.isEmpty ? starts : UnsafeBufferPointer(rebasing: starts[inside]))
+                        let value = try kernel(window)
+                        column.values[step] = value
+                        if Absent.is(value) { isComplete = false }
                     }
-                    let inside = cursor.lower..<cursor.upper
-                    budget.looked &+= inside.count
-                    try budget.spend(inside.count)
-                    let window = Window(
-                        timestamps: UnsafeBufferPointer(rebasing: timestamps[inside]),
-                        values: UnsafeBufferPointer(rebasing: values[inside]), start: start, end: end, time: time,
-                        first: scalars.isEmpty ? 0 : scalars[0][step],
-                        second: scalars.count < 2 ? 0 : scalars[1][step])
-                    let value = try kernel(window)
-                    column.values[step] = value
-                    if Absent.is(value) { isComplete = false }
                 }
             }
         }
@@ -109,7 +123,8 @@ extension Evaluator {
         switch argument.source {
         case .selector(let slot):
             for run in runs(of: slot) {
-                try body(Source(labels: run.labels, dropsName: false, samples: FloatSamples(run)))
+                let samples = FloatSamples(run, withStarts: usesStartTimestamps)
+                try body(Source(labels: run.labels, dropsName: false, samples: samples))
             }
         case .subquery(let inner, let step):
             let innerGrid = Self.subqueryGrid(argument, step: step, grid)

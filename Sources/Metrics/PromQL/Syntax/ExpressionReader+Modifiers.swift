@@ -102,7 +102,7 @@ extension ExpressionReader {
             let seconds = try signedNumber(in: "@", expected: "timestamp")
             let milliseconds = (seconds * 1000).rounded(.toNearestOrAwayFromZero)
             guard let time = Int64(exactly: milliseconds) else {
-                throw Lexer.Failure(start, "timestamp out of bounds for @ modifier: \(seconds)")
+                throw Lexer.Failure(start, "timestamp out of bounds for @ modifier: \(GoText.fixed(seconds))")
             }
             at = .time(time)
         }
