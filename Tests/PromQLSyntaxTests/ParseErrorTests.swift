@@ -103,7 +103,22 @@ import Testing
             "sum by (a b) (c)",
             "1:11: parse error: unexpected identifier \"b\" in grouping opts, expected \",\" or \")\""
         ),
-        ("sum some_metric", "1:5: parse error: unexpected identifier \"some_metric\" in aggregation"),
+        ("sum some_metric", "1:5: parse error: unexpected identifier \"some_metric\""),
+        ("sum by (a) b", "1:12: parse error: unexpected identifier \"b\" in aggregation"),
+        (
+            "a[5m+]",
+            "1:6: parse error: unexpected \"]\" in subquery or range selector, "
+                + "expected number, duration, step(), or range()"
+        ),
+        (
+            "a[5m:(1m]",
+            "1:9: parse error: unexpected \"]\" in subquery selector, "
+                + "expected number, duration, step(), range(), or \"]\""
+        ),
+        (
+            "a offset (1m+)",
+            "1:14: parse error: unexpected \")\" in offset, expected number, duration, step(), or range()"
+        ),
         ("sum()", "1:1: parse error: no arguments for aggregate expression provided"),
         (
             "sum(a, b)",
