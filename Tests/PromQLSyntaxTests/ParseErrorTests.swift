@@ -104,6 +104,15 @@ import Testing
             "1:11: parse error: unexpected identifier \"b\" in grouping opts, expected \",\" or \")\""
         ),
         ("sum some_metric", "1:5: parse error: unexpected identifier \"some_metric\""),
+        (
+            "1e400",
+            "1:1: parse error: error parsing number: strconv.ParseFloat: parsing \"1e400\": value out of range"
+        ),
+        (
+            "a + 0x11112222333344445",
+            "1:5: parse error: error parsing number: strconv.ParseFloat: "
+                + "parsing \"0x11112222333344445\": invalid syntax"
+        ),
         ("sum by (a) b", "1:12: parse error: unexpected identifier \"b\" in aggregation"),
         (
             "a[5m+]",

@@ -69,6 +69,10 @@ import Testing
         await #expect(throws: QueryError.execution("invalid regular expression in label_replace(): (")) {
             try await engine.instant("label_replace(x, \"c\", \"\", \"a\", \"(\")", at: 0)
         }
+        let long = String(repeating: "(", count: 1_000)
+        await #expect(
+            throws: QueryError.execution("invalid regular expression in label_replace(): \(long.prefix(256))...")
+        ) { try await engine.instant("label_replace(x, \"c\", \"\", \"a\", \"\(long)\")", at: 0) }
     }
 
     @Test func labelsThatDoubleAreStopped() async throws {

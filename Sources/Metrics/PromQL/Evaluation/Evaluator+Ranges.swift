@@ -9,6 +9,12 @@ extension Evaluator {
         let samples: FloatSamples
     }
 
+    /// The windows of the last rate: series that were sampled together have the same.
+    private struct SharedRates {
+        let timestamps: [Int64]
+        let grid: RateGrid
+    }
+
     func streamRange(
         _ node: RangeFunctionNode, _ grid: StepGrid, _ body: (consuming SeriesColumn) throws(QueryError) -> Void
     ) throws(QueryError) {
@@ -16,52 +22,12 @@ extension Evaluator {
         defer { budget.held = before }
         var scalars: [[Double]] = []
         for scalar in node.scalars { scalars.append(try evaluateScalar(scalar, grid)) }
-        var shared: (timestamps: [Int64], grid: RateGrid)?
+        var shared: SharedRates?
         var remark = QuantileRemark(node: node, scalars: scalars)
 
         try forEachSource(of: node.range, grid) { (source) throws(QueryError) in
             try budget.check()
-            var column = SeriesColumn(
-                labels: source.labels, dropsName: source.dropsName || !node.function.keepsName,
-                values: [Double](repeating: Absent.value, count: grid.count))
-            switch node.function.kernel {
-            case .extrapolated(isCounter: true, let isRate)
-            where node.range.extrapolation == nil && !source.samples.starts.isEmpty:
-                let seconds = isRate ? Go.seconds(milliseconds: node.range.range) : nil
-                var overlaps = false
-                try slide(source.samples, node, scalars, grid, into: &column) { window in
-                    overlaps = overlaps || StartTimestamps.overlap(window)
-                    return StartTimestamps.change(window, rangeSeconds: seconds)
-                }
-                if overlaps {
-                    annotations.warnStartTimeOverlap(metric: source.labels.metricName ?? "", at: node.positions[0])
-                }
-            case .extrapolated(let isCounter, let isRate) where node.range.extrapolation == nil:
-                let rates: RateGrid
-                if let shared, shared.timestamps == source.samples.timestamps {
-                    rates = shared.grid
-                } else {
-                    rates = RateGrid(
-                        timestamps: source.samples.timestamps, grid: grid, argument: node.range, isRate: isRate)
-                    shared = (source.samples.timestamps, rates)
-                }
-                budget.looked &+= rates.samples
-                column.isComplete = try rates.apply(
-                    to: source.samples.values, isCounter: isCounter, into: &column.values, &budget)
-            case .extrapolated(let isCounter, let isRate):
-                let isSmoothed = node.range.extrapolation == .smoothed
-                let seconds = isRate ? Go.seconds(milliseconds: node.range.range) : nil
-                try slide(source.samples, node, scalars, grid, into: &column) { window in
-                    ExtendedRange.change(window, isSmoothed: isSmoothed, isCounter: isCounter, rangeSeconds: seconds)
-                }
-            case .window where node.range.extrapolation == .anchored:
-                let count = node.function.anchoredCount
-                try slide(source.samples, node, scalars, grid, into: &column) { window in
-                    count.map { ExtendedRange.anchored(window, $0) } ?? Absent.value
-                }
-            case .window(let kernel):
-                try slide(source.samples, node, scalars, grid, into: &column, kernel)
-            }
+            let column = try column(of: source, node, scalars, grid, &shared)
             if column.hasNoValue { return }
             remark.note(column, &annotations)
             if node.function.expectsCounter, let name = source.labels.metricName, !Self.isCounterName(name) {
@@ -69,6 +35,52 @@ extension Evaluator {
             }
             try body(column)
         }
+    }
+
+    /// The function's values at all steps for one series.
+    private func column(
+        of source: Source, _ node: RangeFunctionNode, _ scalars: [[Double]], _ grid: StepGrid,
+        _ shared: inout SharedRates?
+    ) throws(QueryError) -> SeriesColumn {
+        var column = SeriesColumn(
+            labels: source.labels, dropsName: source.dropsName || !node.function.keepsName,
+            values: [Double](repeating: Absent.value, count: grid.count))
+        switch node.function.kernel {
+        case .extrapolated(isCounter: true, let isRate)
+        where node.range.extrapolation == nil && !source.samples.starts.isEmpty:
+            let seconds = isRate ? Go.seconds(milliseconds: node.range.range) : nil
+            var overlaps = false
+            try slide(source.samples, node, scalars, grid, into: &column) { window in
+                overlaps = overlaps || StartTimestamps.overlap(window)
+                return StartTimestamps.change(window, rangeSeconds: seconds)
+            }
+            if overlaps {
+                annotations.warnStartTimeOverlap(metric: source.labels.metricName ?? "", at: node.positions[0])
+            }
+        case .extrapolated(let isCounter, let isRate) where node.range.extrapolation == nil:
+            let timestamps = source.samples.timestamps
+            if shared?.timestamps != timestamps { shared = nil }
+            let rates =
+                shared?.grid ?? RateGrid(timestamps: timestamps, grid: grid, argument: node.range, isRate: isRate)
+            if shared == nil { shared = SharedRates(timestamps: timestamps, grid: rates) }
+            budget.looked &+= rates.samples
+            column.isComplete = try rates.apply(
+                to: source.samples.values, isCounter: isCounter, into: &column.values, &budget)
+        case .extrapolated(let isCounter, let isRate):
+            let isSmoothed = node.range.extrapolation == .smoothed
+            let seconds = isRate ? Go.seconds(milliseconds: node.range.range) : nil
+            try slide(source.samples, node, scalars, grid, into: &column) { window in
+                ExtendedRange.change(window, isSmoothed: isSmoothed, isCounter: isCounter, rangeSeconds: seconds)
+            }
+        case .window where node.range.extrapolation == .anchored:
+            let count = node.function.anchoredCount
+            try slide(source.samples, node, scalars, grid, into: &column) { window in
+                count.map { ExtendedRange.anchored(window, $0) } ?? Absent.value
+            }
+        case .window(let kernel):
+            try slide(source.samples, node, scalars, grid, into: &column, kernel)
+        }
+        return column
     }
 
     private static func isCounterName(_ name: String) -> Bool {

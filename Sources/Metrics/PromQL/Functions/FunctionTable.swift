@@ -34,7 +34,6 @@ enum FunctionTable {
         "deriv": window(Regression.derivative),
         "predict_linear": window(Regression.prediction),
         "double_exponential_smoothing": window(Regression.smoothing),
-        "holt_winters": window(Regression.smoothing),
         "resets": counting(OverTime.resets),
         "changes": counting(OverTime.changes),
         "avg_over_time": window(OverTime.average),
