@@ -196,7 +196,7 @@ HOSTILE = [
     (422, {"query": f"topk(NaN, {FAMILY})"}), (200, {"query": f"topk(-1e18, {FAMILY})"}),
     (422, {"query": f"{FAMILY} + on () {FAMILY}"}), (422, {"query": f"{FAMILY} + on () group_left () {FAMILY}"}),
     (422, {"query": f'label_replace({FAMILY}, "a", "", "job", ".{{1000}}{{1000}}")'}),
-    (422, {"query": "label_join(" * 40 + FAMILY + ', "job", "", "job", "job")' * 40}),
+    (422, {"query": "label_join(" * 40 + FAMILY + '{instance="i0",job="j0"}' + ', "job", "", "job", "job")' * 40}),
     (422, {"query": "max_over_time(vector(1)[290y:1ms])"}), (200, {"query": f"count_over_time({FAMILY}[290y])"}),
     (400, {"query": f"{FAMILY} @ 1e19"}), (400, {"query": f"{FAMILY} @ NaN"}),
     (400, {"query": f"{FAMILY} offset 1e300"}), (400, {"query": f"{FAMILY}[300y]"}),
