@@ -200,7 +200,7 @@ HOSTILE = [
     (422, {"query": "max_over_time(vector(1)[290y:1ms])"}), (200, {"query": f"count_over_time({FAMILY}[290y])"}),
     (400, {"query": f"{FAMILY} @ 1e19"}), (400, {"query": f"{FAMILY} @ NaN"}),
     (400, {"query": f"{FAMILY} offset 1e300"}), (400, {"query": f"{FAMILY}[300y]"}),
-    (422, {"query": f"{FAMILY}[2^1000]"}), (400, {"query": f"{FAMILY}[5m:0]"}), (400, {"query": f"{FAMILY}[-1]"}),
+    (400, {"query": f"{FAMILY}[2^1000]"}), (400, {"query": f"{FAMILY}[5m:0]"}), (400, {"query": f"{FAMILY}[-1]"}),
     (400, {"query": "1e400"}), (400, {"query": "1" * 60_000}), (400, {"query": '"' + "\\" * 60_000}),
 ]
 

@@ -79,6 +79,17 @@ import Testing
         _ = try await engine.instant("year(vector(1e300)) + year(vector(-1e300)) + month(vector(NaN))", at: time)
     }
 
+    @Test(arguments: [
+        ("x[step()]", "duration must be greater than 0"), ("x[5m:range()]", "duration must be greater than 0"),
+        ("x[2^1000]", "duration is out of range"), ("x offset (1h/step())", "division by zero"),
+        ("x offset (1h%range())", "modulo by zero"),
+    ]) func durationsThatComeOutWrongAreTheTextsFault(query: String, reason: String) async throws {
+        let engine = QueryEngine([series("x", [1])])
+        await #expect(throws: QueryError.badParameter("invalid parameter \"query\": \(reason)")) {
+            try await engine.instant(query, at: 0)
+        }
+    }
+
     @Test func rangeQueriesTakeScalarsAndVectorsOnly() async throws {
         let engine = QueryEngine([series("x", [1])])
         await #expect(
