@@ -51,7 +51,7 @@ soak: build test-packages .venv/ready ## all that breaks things, other seeds eve
 	MINUTES=$(MINUTES) .venv/bin/python Tools/soak.py
 
 lint: ## formatting, as CI checks it
-	swift format lint --strict -r Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Fuzz/Bodies Fuzz/Tests \
+	swift format lint --strict -r Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Fuzz/Bodies Fuzz/Driver Fuzz/Tests \
 		Benchmarks/Package.swift Benchmarks/Sources \
 		Benchmarks/Kernels/Package.swift Benchmarks/Kernels/Sources Package.swift
 

@@ -57,7 +57,7 @@ let package = Package(
                 "Parquet", "Encodings", "Compression", "WAL", "ManifestLog", "ObjectStorage", "Ingest", "MetricModel",
                 "Columnar", "Platform",
             ], path: "Bodies", swiftSettings: counted),
-        .target(name: "FuzzDriver", swiftSettings: counted),
+        .target(name: "FuzzDriver", path: "Driver", swiftSettings: counted),
         fuzzer("Footer"), fuzzer("Pages"), fuzzer("Parquet"), fuzzer("Encodings"), fuzzer("Compression"),
         fuzzer("RemoteWrite"), fuzzer("Log"), fuzzer("Manifest"), fuzzer("PromQL", ["PromQL"]),
     ],

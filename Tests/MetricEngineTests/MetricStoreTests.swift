@@ -147,6 +147,7 @@ import Testing
             ])
         let found = try await store.cardinality(limit: 2)
         #expect(found.series == 6 && found.labelPairs == 7)
+        #expect(found.times == noon - 3 * TestWorld.day...noon)
         #expect(found.seriesByMetric == [.init("m0", 3), .init("m1", 3)])
         #expect(found.valuesByLabel == [.init("i", 6), .init("job", 1)])
         #expect(found.seriesByPair.first == .init("job=j", 6))

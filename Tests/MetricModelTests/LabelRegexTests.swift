@@ -63,6 +63,28 @@ import Testing
         #expect(try !LabelRegex("a|é").matches("e\u{301}"))
     }
 
+    @Test(arguments: [
+        ("(a", "missing closing ): `(a`"), ("a)", "unexpected ): `a)`"), ("x[ab", "missing closing ]: `[ab`"),
+        ("*a", "missing argument to repetition operator: `*`"),
+        ("a**", "invalid nested repetition operator: `**`"), ("a{1001}", "invalid repeat count: `{1001}`"),
+        ("[z-a]", "invalid character class range: `z-a`"), ("a\\q", "invalid escape sequence: `\\q`"),
+        ("a\\", "trailing backslash at end of expression: ``"), ("(?=a)", "invalid or unsupported Perl syntax: `(?=`"),
+    ])
+    func badPatternsAreRefusedInGosWords(pattern: String, reason: String) {
+        #expect { try LabelRegex(pattern) } throws: { error in
+            let found = (error as? InvalidRegex)?.description
+            if found != "error parsing regexp: " + reason { print("found", found ?? "nil") }
+            return found == "error parsing regexp: " + reason
+        }
+    }
+
+    @Test func groupsAreNamedEitherWay() throws {
+        let regex = try LabelRegex("(?<first>a+)(?P<second>b+)")
+        #expect(regex.groupIndex(named: "first") == 1 && regex.groupIndex(named: "second") == 2)
+        #expect(try LabelRegex("\\(?<a>").matches("<a>"))  // an escaped parenthesis, perhaps
+        #expect(try LabelRegex("[(?<]+").matches("(?<"))
+    }
+
     @Test func badOrHugePatternsAreRefusedAndNamed() {
         for pattern in ["(", "a{1001}", "[z-a]", "\\q", "(?<n", "(?=a)", "\\1"] {
             #expect { try LabelRegex(pattern) } throws: { error in

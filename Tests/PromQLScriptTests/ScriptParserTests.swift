@@ -47,6 +47,27 @@ import Testing
         #expect(throws: ScriptError.self) { try points(text) }
     }
 
+    private func starts(_ lines: String) throws -> [[Int64?]] {
+        guard case .load(let load) = try Script("load 1m\n" + lines, name: "test").commands[0] else { return [] }
+        return load.series.map(\.startOffsets) + [load.defaultStartOffsets]
+    }
+
+    @Test func startTimestampsAreReadAndBelongToTheNextLine() throws {
+        #expect(
+            try starts("a{b=\"c\"}@st _ -30s +1m1s *x1 _x2\na{b=\"c\"} 1x6\nd 1")
+                == [[nil, -30_000, 61_000, 61_000, 61_000, nil, nil], [], []])
+        #expect(try starts("@st 0 -1m\na 1 2 3") == [[], [0, -60_000]])
+        #expect(try starts("a@st -1ms-1mx2 5sx1\na 1x4") == [[-1, -60_001, -120_001, 5_000, 5_000], []])
+    }
+
+    @Test(arguments: [
+        "a@st -1m", "a@st -1m\nb 1", "a@st -1m\na 1 2", "a@st -1m\na@st -1m\na 1", "a@st 1\na 1", "a@st -1m-1m\na 1",
+        "a@st _x0\na 1", "a@st -1mx\na 1", "a@st -1my\na 1", "a@st x3\na 1", "a@st -1mx99999999999\na 1",
+    ])
+    func brokenStartTimestampsAreRefused(lines: String) {
+        #expect(throws: ScriptError.self) { try starts(lines) }
+    }
+
     @Test func commandsAreRead() throws {
         let script = try Script(
             """

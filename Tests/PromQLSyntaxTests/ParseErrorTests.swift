@@ -75,7 +75,9 @@ import Testing
             "1:11: parse error: unexpected end of input in offset, expected number, duration, step(), or range()"
         ),
         ("foo @", "1:6: parse error: unexpected end of input in @, expected timestamp"),
-        ("foo @ Inf", "1:1: parse error: timestamp out of bounds for @ modifier: inf"),
+        ("foo @ Inf", "1:1: parse error: timestamp out of bounds for @ modifier: +Inf"),
+        ("1 !", "1:3: parse error: unexpected character after '!': '\u{FFFD}'"),
+        ("foo{a!", "1:6: parse error: unexpected character after '!' inside braces: '\u{FFFD}'"),
         ("foo[0m]", "1:5: parse error: duration must be greater than 0"),
         ("foo[-1]", "1:5: parse error: duration must be greater than 0"),
         ("foo[5mm]", "1:5: parse error: bad number or duration syntax: \"5mm\""),
@@ -101,7 +103,31 @@ import Testing
             "sum by (a b) (c)",
             "1:11: parse error: unexpected identifier \"b\" in grouping opts, expected \",\" or \")\""
         ),
-        ("sum some_metric", "1:5: parse error: unexpected identifier \"some_metric\" in aggregation"),
+        ("sum some_metric", "1:5: parse error: unexpected identifier \"some_metric\""),
+        (
+            "1e400",
+            "1:1: parse error: error parsing number: strconv.ParseFloat: parsing \"1e400\": value out of range"
+        ),
+        (
+            "a + 0x11112222333344445",
+            "1:5: parse error: error parsing number: strconv.ParseFloat: "
+                + "parsing \"0x11112222333344445\": invalid syntax"
+        ),
+        ("sum by (a) b", "1:12: parse error: unexpected identifier \"b\" in aggregation"),
+        (
+            "a[5m+]",
+            "1:6: parse error: unexpected \"]\" in subquery or range selector, "
+                + "expected number, duration, step(), or range()"
+        ),
+        (
+            "a[5m:(1m]",
+            "1:9: parse error: unexpected \"]\" in subquery selector, "
+                + "expected number, duration, step(), range(), or \"]\""
+        ),
+        (
+            "a offset (1m+)",
+            "1:14: parse error: unexpected \")\" in offset, expected number, duration, step(), or range()"
+        ),
         ("sum()", "1:1: parse error: no arguments for aggregate expression provided"),
         (
             "sum(a, b)",
@@ -138,7 +164,7 @@ import Testing
         ("\"\\q\"", "1:1: parse error: unknown escape sequence U+0071 'q'"),
         ("\"\\xg\"", "1:1: parse error: illegal character U+0067 'g' in escape sequence"),
         ("\"\\ud800\"", "1:1: parse error: escape sequence is an invalid Unicode code point"),
-        ("foo{a=~\"(\"}", "1:5: parse error: error parsing regexp: missing ): (: `(`"),
+        ("foo{a=~\"(\"}", "1:5: parse error: error parsing regexp: missing closing ): `(`"),
         ("é", "1:1: parse error: unexpected character: 'é'"),
     ])
     func isRefusedInPrometheusWords(query: String, expected: String) {

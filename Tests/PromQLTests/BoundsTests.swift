@@ -28,6 +28,17 @@ import Testing
         await #expect(throws: tooMuch) { try await engine.range("x + x", start: 0, end: 60_000_000, step: 1_000) }
     }
 
+    @Test func labelsThatAQueryMakesAreMemory() async throws {
+        let tooMuch = QueryError.execution("the query needs more than 1 MiB of memory (query.max-memory)")
+        let all = (0..<100).map { series([("__name__", "x"), ("a", "value-\($0)")], [1]) }
+        let engine = QueryEngine(all) { $0.maximumMemory = 1 << 20 }
+        func replaced(_ count: Int) -> String {
+            "count(label_replace(x, \"b\", \"\(String(repeating: "$1", count: count))\", \"a\", \"(.*)\"))"
+        }
+        #expect(try await engine.vector(replaced(1_000), at: 0) == ["{} 100.0"])
+        await #expect(throws: tooMuch) { try await engine.instant(replaced(2_000), at: 0) }
+    }
+
     @Test func aSubqueryWithEndlessStepsIsRefusedBeforeItAllocates() async throws {
         let engine = QueryEngine([series("x", [1])])
         await #expect(throws: tooMany) { try await engine.instant("max_over_time(vector(1)[100y:1ms])", at: 0) }
@@ -59,8 +70,24 @@ import Testing
         let engine = QueryEngine([series("x", [1])])
         _ = try await engine.instant("x offset 100y + rate(x[100y] @ 9e12) + time() + year()", at: time)
         _ = try await engine.instant("x[1h:1m]", at: time)
+        for sign in ["", "-"] {
+            let inner = "max_over_time(x[292y:200y] offset \(sign)292y)"
+            _ = try await engine.instant("max_over_time(\(inner)[292y:200y] offset \(sign)292y)", at: time)
+            _ = try await engine.instant("rate(x[292y] anchored) + rate(x[292y] smoothed)", at: time)
+        }
         _ = try? await engine.range("x + vector(hour())", start: time, end: time, step: .max)
         _ = try await engine.instant("year(vector(1e300)) + year(vector(-1e300)) + month(vector(NaN))", at: time)
+    }
+
+    @Test(arguments: [
+        ("x[step()]", "duration must be greater than 0"), ("x[5m:range()]", "duration must be greater than 0"),
+        ("x[2^1000]", "duration is out of range"), ("x offset (1h/step())", "division by zero"),
+        ("x offset (1h%range())", "modulo by zero"),
+    ]) func durationsThatComeOutWrongAreTheTextsFault(query: String, reason: String) async throws {
+        let engine = QueryEngine([series("x", [1])])
+        await #expect(throws: QueryError.badParameter("invalid parameter \"query\": \(reason)")) {
+            try await engine.instant(query, at: 0)
+        }
     }
 
     @Test func rangeQueriesTakeScalarsAndVectorsOnly() async throws {

@@ -69,6 +69,10 @@ import Testing
         await #expect(throws: QueryError.execution("invalid regular expression in label_replace(): (")) {
             try await engine.instant("label_replace(x, \"c\", \"\", \"a\", \"(\")", at: 0)
         }
+        let long = String(repeating: "(", count: 1_000)
+        await #expect(
+            throws: QueryError.execution("invalid regular expression in label_replace(): \(long.prefix(256))...")
+        ) { try await engine.instant("label_replace(x, \"c\", \"\", \"a\", \"\(long)\")", at: 0) }
     }
 
     @Test func labelsThatDoubleAreStopped() async throws {
@@ -141,6 +145,33 @@ import Testing
             throws: QueryError.execution(
                 "smoothed modifier can only be used with: delta, increase, rate - not with deriv")
         ) { try await engine.instant("deriv(x[3m] smoothed)", at: 0) }
+    }
+
+    @Test func aSmoothedRangeNeedsASampleBeforeItsEnd() async throws {
+        let engine = QueryEngine([series([("__name__", "x")], every: 10_000, [nil, 5, 6, 7])])
+        #expect(try await engine.vector("increase(x[5s] smoothed)", at: 5_000) == [])
+        #expect(try await engine.vector("rate(x[5s] smoothed)", at: 5_000) == [])
+        #expect(try await engine.vector("increase(x[10s] smoothed)", at: 15_000) == ["{} 0.5"])
+        #expect(try await engine.vector("increase(x[5s] smoothed)", at: 60_000) == [])
+    }
+
+    @Test func sortingByLabelReadsNumbers() async throws {
+        func sorted(_ values: [String?], _ query: String) async throws -> [String] {
+            let all = values.enumerated().map { n, value in
+                series([("__name__", "x"), ("n", "\(n)")] + (value.map { [("l", $0)] } ?? []), [1])
+            }
+            guard case .vector(let samples) = try await QueryEngine(all).instant(query, at: 0).value else { return [] }
+            return samples.map { $0.labels["l"] ?? "none" }
+        }
+        let ascending = "sort_by_label(x, \"l\")"
+        #expect(try await sorted(["a10b", "a2b", "a1", "a"], ascending) == ["a", "a1", "a2b", "a10b"])
+        #expect(
+            try await sorted(["a10b", "a2b", "a1", "a"], "sort_by_label_desc(x, \"l\")") == ["a10b", "a2b", "a1", "a"])
+        // What has no such label stays where it is, at the end of the order of labels: neither comes before the other.
+        #expect(try await sorted([nil, "b", "a"], ascending) == ["a", "b", "none"])
+        let many = (0..<20).map { $0 % 5 == 0 ? nil : String($0) }
+        let wanted = many.filter { $0 == nil }.map { _ in "none" } + many.compactMap { $0 }
+        #expect(try await sorted(many.reversed(), ascending) == wanted)
     }
 
     @Test func missingSidesAreFilled() async throws {

@@ -24,7 +24,8 @@ final class MemorySeries: SeriesSource {
             found.append(
                 SeriesRun(
                     labels: run.labels, timestamps: inside.map { run.timestamps[$0] },
-                    values: inside.map { run.values[$0] }))
+                    values: inside.map { run.values[$0] },
+                    startTimestamps: run.startTimestamps.isEmpty ? [] : inside.map { run.startTimestamps[$0] }))
         }
         return found.sorted { $0.labels < $1.labels }
     }

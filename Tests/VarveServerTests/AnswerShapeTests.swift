@@ -39,6 +39,14 @@ import Testing
                 + #""warnings":["w"],"infos":["i","j"]}"#)
     }
 
+    @Test func tenRemarksOfAKindAreEnough() {
+        var result = QueryResult(
+            value: .vector([]), warnings: (0..<12).map { "w\($0)" }, infos: (0..<10).map { "i\($0)" })
+        result.truncateRemarks()
+        #expect(result.warnings == (0..<10).map { "w\($0)" } + ["2 more warning annotations omitted"])
+        #expect(result.infos.count == 10 && result.infos.last == "i9")
+    }
+
     @Test func matrix() {
         let series = [
             ResultSeries(labels: Labels([("a", "1")]), timestamps: [0, 15_050], values: [0.1, 1e21]),

@@ -19,13 +19,39 @@ static re2::RE2::Options options() {
     return options;
 }
 
-extern "C" varve_re2 *varve_re2_compile(const char *pattern, size_t length, char *error, size_t capacity) {
+// Go's words, which Prometheus's users know.
+static const char *reason(const re2::RE2 &regex) {
+    switch (regex.error_code()) {
+    case re2::RE2::ErrorBadEscape: return "invalid escape sequence";
+    case re2::RE2::ErrorBadCharClass: return "invalid character class";
+    case re2::RE2::ErrorBadCharRange: return "invalid character class range";
+    case re2::RE2::ErrorMissingBracket: return "missing closing ]";
+    case re2::RE2::ErrorMissingParen: return "missing closing )";
+    case re2::RE2::ErrorUnexpectedParen: return "unexpected )";
+    case re2::RE2::ErrorTrailingBackslash: return "trailing backslash at end of expression";
+    case re2::RE2::ErrorRepeatArgument: return "missing argument to repetition operator";
+    case re2::RE2::ErrorRepeatSize: return "invalid repeat count";
+    case re2::RE2::ErrorRepeatOp: return "invalid nested repetition operator";
+    case re2::RE2::ErrorBadPerlOp: return "invalid or unsupported Perl syntax";
+    case re2::RE2::ErrorBadUTF8: return "invalid UTF-8";
+    case re2::RE2::ErrorBadNamedCapture: return "invalid named capture";
+    case re2::RE2::ErrorPatternTooLarge: return "expression too large";
+    default: return regex.error().c_str();
+    }
+}
+
+static void copy(const char *text, char *target, size_t capacity) {
+    if (capacity == 0) return;
+    std::strncpy(target, text, capacity - 1);
+    target[capacity - 1] = 0;
+}
+
+extern "C" varve_re2 *varve_re2_compile(
+    const char *pattern, size_t length, char *why, size_t why_capacity, char *place, size_t place_capacity) {
     auto *compiled = new (std::nothrow) varve_re2(re2::StringPiece(pattern, length), options());
     if (compiled && compiled->regex.ok()) return compiled;
-    if (capacity > 0) {
-        std::strncpy(error, compiled ? compiled->regex.error().c_str() : "out of memory", capacity - 1);
-        error[capacity - 1] = 0;
-    }
+    copy(compiled ? reason(compiled->regex) : "out of memory", why, why_capacity);
+    copy(compiled ? compiled->regex.error_arg().c_str() : "", place, place_capacity);
     delete compiled;
     return nullptr;
 }

@@ -1,10 +1,17 @@
 import CRE2
 
-/// A pattern that RE2 does not take: which, and why.
+/// A pattern that RE2 does not take: which, why, and where.
 public struct InvalidRegex: Error, Equatable, Sendable, CustomStringConvertible {
     public let pattern: String
     public let reason: String
-    public var description: String { "error parsing regexp: \(reason): `\(pattern.prefix(256))`" }
+    /// The part that the reason is about.
+    public let place: String
+    init(pattern: String, reason: String, place: String? = nil) {
+        self.pattern = pattern
+        self.reason = reason
+        self.place = place ?? pattern
+    }
+    public var description: String { "error parsing regexp: \(reason): `\(place.prefix(256))`" }
 }
 
 /// A regular expression over whole label values: RE2's syntax and linear time, fully anchored.
@@ -38,21 +45,55 @@ public final class LabelRegex: Sendable {
         guard Self.estimatedCost(of: pattern) <= Self.maximumCost else {
             throw InvalidRegex(pattern: pattern, reason: "too costly to compile; use fewer or smaller repetitions")
         }
-        var text = pattern
-        var reason = ""
+        var text = Self.withNamedGroups(pattern)
+        var problem: (reason: String, place: String)?
         let compiled: OpaquePointer? = text.withUTF8 { bytes in
-            withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { error in
-                bytes.withMemoryRebound(to: CChar.self) { pattern in
-                    let result = varve_re2_compile(pattern.baseAddress, pattern.count, error.baseAddress, error.count)
-                    if result == nil, let start = error.baseAddress { reason = String(cString: start) }
+            withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1_024) { error in
+                guard let reason = error.baseAddress else { return nil }
+                let place = reason + 256
+                return bytes.withMemoryRebound(to: CChar.self) { pattern in
+                    let result = varve_re2_compile(
+                        pattern.baseAddress, pattern.count, reason, 256, place, error.count - 256)
+                    if result == nil { problem = (String(cString: reason), String(cString: place)) }
                     return result
                 }
             }
         }
-        guard let compiled else { throw InvalidRegex(pattern: pattern, reason: reason) }
+        guard let compiled else {
+            throw InvalidRegex(pattern: pattern, reason: problem?.reason ?? "", place: problem?.place)
+        }
         self.pattern = pattern
         groups = Compiled(compiled)
         form = Self.shortcut(pattern) ?? .compiled(groups)
+    }
+
+    /// `(?<name>…)` as `(?P<name>…)`: Go takes both, older RE2 only the second.
+    private static func withNamedGroups(_ pattern: String) -> String {
+        let bytes = Array(pattern.utf8)
+        let opening = Array("(?<".utf8)
+        guard bytes.count > opening.count else { return pattern }
+        var out: [UInt8] = []
+        var i = 0
+        var isInClass = false
+        while i < bytes.count {
+            let byte = bytes[i]
+            if byte == UInt8(ascii: "\\"), i + 1 < bytes.count {
+                out += bytes[i...i + 1]
+                i += 2
+                continue
+            }
+            if isInClass ? byte == UInt8(ascii: "]") : byte == UInt8(ascii: "[") { isInClass.toggle() }
+            if !isInClass, bytes[i...].starts(with: opening), i + 3 < bytes.count,
+                bytes[i + 3] != UInt8(ascii: "="), bytes[i + 3] != UInt8(ascii: "!")
+            {
+                out += Array("(?P<".utf8)
+                i += 3
+                continue
+            }
+            out.append(byte)
+            i += 1
+        }
+        return out.count == bytes.count ? pattern : String(decoding: out, as: UTF8.self)
     }
 
     /// A form that needs no automaton; nil when there is none.

@@ -1,18 +1,24 @@
 /// Samples of one label set, as columns.
 ///
 /// - `timestamps` strictly ascend; `values` has as many; stale markers are kept (`StaleMarker`).
+/// - `startTimestamps`, since when each sample counts, has as many, 0 for a sample that does not say; or is empty.
 public struct SeriesRun: Sendable {
     public let labels: Labels
     public let timestamps: [Int64]
     public let values: [Double]
+    public let startTimestamps: [Int64]
     /// Whether any value is a stale marker.
     public let hasStaleMarkers: Bool
 
     /// - Parameter hasStaleMarkers: nil looks at all values.
-    public init(labels: Labels, timestamps: [Int64], values: [Double], hasStaleMarkers: Bool? = nil) {
+    public init(
+        labels: Labels, timestamps: [Int64], values: [Double], startTimestamps: [Int64] = [],
+        hasStaleMarkers: Bool? = nil
+    ) {
         self.labels = labels
         self.timestamps = timestamps
         self.values = values
+        self.startTimestamps = startTimestamps
         self.hasStaleMarkers = hasStaleMarkers ?? values.withUnsafeBufferPointer { StaleMarker.isAny(in: $0) }
     }
 }

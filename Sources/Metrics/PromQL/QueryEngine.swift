@@ -104,7 +104,8 @@ public struct QueryEngine: Sendable {
         for runs in fetched { try budget.load(runs) }
         return EvaluationGround(
             fetched: fetched, fetchOfSlot: selection.fetchOfSlot, lookback: planner.lookback, budget: budget,
-            query: text, isRangeQuery: planner.isRangeQuery, delaysNameRemoval: options.delayedNameRemoval)
+            query: text, isRangeQuery: planner.isRangeQuery, delaysNameRemoval: options.delayedNameRemoval,
+            usesStartTimestamps: options.usesStartTimestamps)
     }
 
     private func fetch(_ selection: Selection) async throws(QueryError) -> [[SeriesRun]] {

@@ -28,6 +28,9 @@ public struct QueryOptions: Sendable, Equatable {
     /// `promql-delayed-name-removal`). Default off, as there: they go at once, and two series that only differed in
     /// their names are an error.
     public var delayedNameRemoval = false
+    /// Counters use the start timestamps of their samples, where the source has any (Prometheus's feature flag
+    /// `use-start-timestamps`). Default off, as there.
+    public var usesStartTimestamps = false
 
     public init() {}
 }

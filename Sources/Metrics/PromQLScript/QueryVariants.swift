@@ -13,7 +13,7 @@ enum QueryVariants {
     /// Functions of the evaluation time itself, of the query's bounds, or of sample times.
     private static let timeDependent: Set<String> = [
         "days_in_month", "day_of_month", "day_of_week", "day_of_year", "hour", "minute", "month", "year",
-        "predict_linear", "time", "timestamp", "start", "end", "range", "step",
+        "predict_linear", "time", "timestamp", "start_timestamp", "start", "end", "range", "step",
     ]
 
     /// None when the query does not parse or depends on its time in other ways.

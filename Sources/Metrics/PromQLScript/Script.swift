@@ -18,12 +18,17 @@ public struct LoadCommand: Sendable {
     public struct Series: Sendable {
         public var labels: Labels
         public var points: [SeriesPoint]
+        /// Since when each point counts, in milliseconds from its own time; nil: it does not say. One for each point, or
+        /// none at all.
+        public var startOffsets: [Int64?] = []
     }
     /// Milliseconds between points; the first is at 0.
     public var interval: Int64
     /// Classic histograms are stored a second time, as native ones with custom buckets.
     public var addsNativeHistograms: Bool
     public var series: [Series]
+    /// `startOffsets` of the series that have none of their own, over and over.
+    public var defaultStartOffsets: [Int64?] = []
 }
 
 /// One point of a series description.

@@ -68,12 +68,41 @@ struct ScriptParser {
         var command = LoadCommand(
             interval: try duration(words[1]), addsNativeHistograms: words[0] == "load_with_nhcb", series: [])
         index += 1
+        // `name@st …` says since when the points of the next line count; `@st …` alone is for all lines without.
+        var starts: (labels: Labels, offsets: [Int64?], line: Int)?
         while index < lines.count, !lines[index].isEmpty {
-            let (labels, points) = try series(lines[index])
-            command.series.append(LoadCommand.Series(labels: labels, points: points))
+            if let line = StartNotation.line(lines[index]) {
+                if let starts { throw failure("@st line has no following sample line", line: starts.line) }
+                let offsets = try startOffsets(line.offsets)
+                if line.series.isEmpty {
+                    command.defaultStartOffsets = offsets
+                } else {
+                    starts = (try series(line.series + " _").0, offsets, index)
+                }
+            } else {
+                let (labels, points) = try series(lines[index])
+                if let starts {
+                    guard starts.labels == labels else {
+                        throw failure("@st metric does not match the following sample line metric", line: starts.line)
+                    }
+                    guard starts.offsets.count == points.count else {
+                        throw failure(
+                            "@st line has \(starts.offsets.count) values but sample line has \(points.count)",
+                            line: starts.line)
+                    }
+                }
+                command.series.append(
+                    LoadCommand.Series(labels: labels, points: points, startOffsets: starts?.offsets ?? []))
+                starts = nil
+            }
             index += 1
         }
+        if let starts { throw failure("@st line has no following sample line", line: starts.line) }
         return command
+    }
+
+    private func startOffsets(_ text: String) throws(ScriptError) -> [Int64?] {
+        do { return try StartNotation.offsets(text) } catch { throw failure(error.reason) }
     }
 
     private func series(_ line: String) throws(ScriptError) -> (Labels, [SeriesPoint]) {

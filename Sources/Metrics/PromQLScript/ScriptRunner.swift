@@ -19,6 +19,7 @@ public struct ScriptRunner: Sendable {
         var options = QueryOptions()
         options.enableExperimentalFunctions = true
         options.delayedNameRemoval = true
+        options.usesStartTimestamps = true
         return options
     }
 

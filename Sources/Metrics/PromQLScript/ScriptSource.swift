@@ -10,6 +10,8 @@ public final class ScriptSource: SeriesSource {
     private struct Samples {
         var timestamps: [Int64] = []
         var values: [Double] = []
+        /// 0 for a sample that does not say since when it counts.
+        var starts: [Int64] = []
         /// Instants of native histograms, ascending.
         var histograms: [Int64] = []
     }
@@ -29,9 +31,14 @@ public final class ScriptSource: SeriesSource {
     }
 
     /// Adds samples to one series.
+    /// - Parameter startTimestamps: since when each sample counts, 0 for unknown; empty when none says.
     /// - Precondition: as many timestamps (milliseconds, any order) as values.
-    public func append(_ labels: Labels, timestamps: [Int64], values: [Double], histograms: [Int64] = []) {
-        precondition(timestamps.count == values.count)
+    public func append(
+        _ labels: Labels, timestamps: [Int64], values: [Double], startTimestamps: [Int64] = [],
+        histograms: [Int64] = []
+    ) {
+        let starts = startTimestamps.isEmpty ? [Int64](repeating: 0, count: timestamps.count) : startTimestamps
+        precondition(timestamps.count == values.count && timestamps.count == starts.count)
         state.withLock { state in
             if state.series[labels] == nil {
                 let at = state.order.firstIndex { labels < $0 } ?? state.order.count
@@ -43,11 +50,14 @@ public final class ScriptSource: SeriesSource {
             {
                 samples.timestamps += timestamps
                 samples.values += values
+                samples.starts += starts
             } else if !timestamps.isEmpty {
-                var merged = Dictionary(zip(samples.timestamps, samples.values), uniquingKeysWith: { $1 })
-                for (timestamp, value) in zip(timestamps, values) { merged[timestamp] = value }
-                samples.timestamps = merged.keys.sorted()
-                samples.values = samples.timestamps.map { merged[$0] ?? .nan }
+                let held = zip(samples.timestamps, zip(samples.values, samples.starts))
+                let added = zip(timestamps, zip(values, starts))
+                let merged = Dictionary(Array(held) + Array(added), uniquingKeysWith: { $1 }).sorted { $0.key < $1.key }
+                samples.timestamps = merged.map(\.key)
+                samples.values = merged.map(\.value.0)
+                samples.starts = merged.map(\.value.1)
             }
             if !histograms.isEmpty { samples.histograms = Set(samples.histograms + histograms).sorted() }
             state.series[labels] = samples
@@ -75,7 +85,9 @@ public final class ScriptSource: SeriesSource {
                 runs.append(
                     SeriesRun(
                         labels: labels, timestamps: Array(samples.timestamps[first..<end]),
-                        values: Array(samples.values[first..<end])))
+                        values: Array(samples.values[first..<end]),
+                        startTimestamps: samples.starts.allSatisfy { $0 == 0 }
+                            ? [] : Array(samples.starts[first..<end])))
             }
             return runs
         }
@@ -95,7 +107,9 @@ public final class ScriptSource: SeriesSource {
         for series in command.series {
             var timestamps: [Int64] = []
             var values: [Double] = []
+            var starts: [Int64] = []
             var histograms: [Int64] = []
+            let offsets = series.startOffsets.isEmpty ? command.defaultStartOffsets : series.startOffsets
             for (i, point) in series.points.enumerated() {
                 let (timestamp, overflow) = command.interval.multipliedReportingOverflow(by: Int64(i))
                 guard !overflow else { throw ScriptLoadError(labels: series.labels) }
@@ -104,10 +118,14 @@ public final class ScriptSource: SeriesSource {
                 case .value(let value):
                     timestamps.append(timestamp)
                     values.append(value)
+                    let offset = offsets.isEmpty ? nil : offsets[i % offsets.count]
+                    starts.append(offset.map { timestamp &+ $0 } ?? 0)
                 case .histogram: histograms.append(timestamp)
                 }
             }
-            append(series.labels, timestamps: timestamps, values: values, histograms: histograms)
+            append(
+                series.labels, timestamps: timestamps, values: values, startTimestamps: starts,
+                histograms: histograms)
             if command.addsNativeHistograms, let base = Self.histogramBase(series.labels) {
                 classic[base, default: []].formUnion(timestamps)
             }

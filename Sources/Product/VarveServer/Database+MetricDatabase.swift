@@ -84,6 +84,7 @@ extension Database: MetricDatabase {
         found.series = counted.series
         found.labelPairs = counted.labelPairs
         found.objects = engineStatistics.objects
+        (found.earliest, found.latest) = (counted.times?.lowerBound, counted.times?.upperBound)
         found.seriesByMetric = entries(counted.seriesByMetric)
         found.valuesByLabel = entries(counted.valuesByLabel)
         found.bytesByLabel = entries(counted.bytesByLabel)

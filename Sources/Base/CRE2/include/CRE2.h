@@ -11,8 +11,10 @@ extern "C" {
 typedef struct varve_re2 varve_re2;
 
 /// Compiles `pattern` (RE2 syntax, UTF-8, dot matches newline). Never throws or prints. NULL when the pattern is bad or
-/// too large; then `error` holds a NUL-terminated reason.
-varve_re2 *varve_re2_compile(const char *pattern, size_t length, char *error, size_t error_capacity);
+/// too large; then `reason` holds a NUL-terminated reason in the words of Go's regexp/syntax, and `place` the part of the
+/// pattern that it is about.
+varve_re2 *varve_re2_compile(
+    const char *pattern, size_t length, char *reason, size_t reason_capacity, char *place, size_t place_capacity);
 void varve_re2_free(varve_re2 *regex);
 
 /// Whether the whole of `text` matches.

@@ -32,6 +32,8 @@ public struct Cardinality: Sendable, Equatable {
     public var series = 0
     /// Pairs of label name and value.
     public var labelPairs = 0
+    /// First and last sample of all segments, milliseconds; nil when there is none.
+    public var times: ClosedRange<Int64>?
     /// Metrics with the most series.
     public var seriesByMetric: [Entry] = []
     /// Labels with the most distinct values.
@@ -89,7 +91,9 @@ extension MetricStore {
             }
             alive = chosen
         }
-        return index.cardinality(of: alive, limit: max(limit, 0), focus: focus)
+        var cardinality = index.cardinality(of: alive, limit: max(limit, 0), focus: focus)
+        cardinality.times = snapshot.timeBounds(of: SamplesTable.number)
+        return cardinality
     }
 }
 

@@ -63,6 +63,11 @@ extension Annotations {
         info("\(text) \(GoText.quoted(metric))", at: position)
     }
 
+    mutating func warnStartTimeOverlap(metric: String, at position: SourceRange) {
+        let text = "sample has start time that overlaps with previous sample timestamp for metric"
+        warn("\(text) \(GoText.quoted(metric))", at: position)
+    }
+
     /// An operator that only histograms have, between floats.
     mutating func infoIncompatibleFloats(_ operation: BinaryOperator, at position: SourceRange) {
         let name = operation.rawValue

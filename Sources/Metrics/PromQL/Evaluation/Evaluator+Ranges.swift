@@ -9,6 +9,12 @@ extension Evaluator {
         let samples: FloatSamples
     }
 
+    /// The windows of the last rate: series that were sampled together have the same.
+    private struct SharedRates {
+        let timestamps: [Int64]
+        let grid: RateGrid
+    }
+
     func streamRange(
         _ node: RangeFunctionNode, _ grid: StepGrid, _ body: (consuming SeriesColumn) throws(QueryError) -> Void
     ) throws(QueryError) {
@@ -16,41 +22,12 @@ extension Evaluator {
         defer { budget.held = before }
         var scalars: [[Double]] = []
         for scalar in node.scalars { scalars.append(try evaluateScalar(scalar, grid)) }
-        var shared: (timestamps: [Int64], grid: RateGrid)?
+        var shared: SharedRates?
         var remark = QuantileRemark(node: node, scalars: scalars)
 
         try forEachSource(of: node.range, grid) { (source) throws(QueryError) in
             try budget.check()
-            var column = SeriesColumn(
-                labels: source.labels, dropsName: source.dropsName || !node.function.keepsName,
-                values: [Double](repeating: Absent.value, count: grid.count))
-            switch node.function.kernel {
-            case .extrapolated(let isCounter, let isRate) where node.range.extrapolation == nil:
-                let rates: RateGrid
-                if let shared, RateGrid.areSame(shared.timestamps, source.samples.timestamps) {
-                    rates = shared.grid
-                } else {
-                    rates = RateGrid(
-                        timestamps: source.samples.timestamps, grid: grid, argument: node.range, isRate: isRate)
-                    shared = (source.samples.timestamps, rates)
-                }
-                budget.looked &+= rates.samples
-                column.isComplete = try rates.apply(
-                    to: source.samples.values, isCounter: isCounter, into: &column.values, &budget)
-            case .extrapolated(let isCounter, let isRate):
-                let isSmoothed = node.range.extrapolation == .smoothed
-                let seconds = isRate ? Go.seconds(milliseconds: node.range.range) : nil
-                try slide(source.samples, node, scalars, grid, into: &column) { window in
-                    ExtendedRange.change(window, isSmoothed: isSmoothed, isCounter: isCounter, rangeSeconds: seconds)
-                }
-            case .window where node.range.extrapolation == .anchored:
-                let count = node.function.anchoredCount
-                try slide(source.samples, node, scalars, grid, into: &column) { window in
-                    count.map { ExtendedRange.anchored(window, $0) } ?? Absent.value
-                }
-            case .window(let kernel):
-                try slide(source.samples, node, scalars, grid, into: &column, kernel)
-            }
+            let column = try column(of: source, node, scalars, grid, &shared)
             if column.hasNoValue { return }
             remark.note(column, &annotations)
             if node.function.expectsCounter, let name = source.labels.metricName, !Self.isCounterName(name) {
@@ -60,6 +37,52 @@ extension Evaluator {
         }
     }
 
+    /// The function's values at all steps for one series.
+    private func column(
+        of source: Source, _ node: RangeFunctionNode, _ scalars: [[Double]], _ grid: StepGrid,
+        _ shared: inout SharedRates?
+    ) throws(QueryError) -> SeriesColumn {
+        var column = SeriesColumn(
+            labels: source.labels, dropsName: source.dropsName || !node.function.keepsName,
+            values: [Double](repeating: Absent.value, count: grid.count))
+        switch node.function.kernel {
+        case .extrapolated(isCounter: true, let isRate)
+        where node.range.extrapolation == nil && !source.samples.starts.isEmpty:
+            let seconds = isRate ? Go.seconds(milliseconds: node.range.range) : nil
+            var overlaps = false
+            try slide(source.samples, node, scalars, grid, into: &column) { window in
+                overlaps = overlaps || StartTimestamps.overlap(window)
+                return StartTimestamps.change(window, rangeSeconds: seconds)
+            }
+            if overlaps {
+                annotations.warnStartTimeOverlap(metric: source.labels.metricName ?? "", at: node.positions[0])
+            }
+        case .extrapolated(let isCounter, let isRate) where node.range.extrapolation == nil:
+            let timestamps = source.samples.timestamps
+            if let held = shared, !RateGrid.areSame(held.timestamps, timestamps) { shared = nil }
+            let rates =
+                shared?.grid ?? RateGrid(timestamps: timestamps, grid: grid, argument: node.range, isRate: isRate)
+            if shared == nil { shared = SharedRates(timestamps: timestamps, grid: rates) }
+            budget.looked &+= rates.samples
+            column.isComplete = try rates.apply(
+                to: source.samples.values, isCounter: isCounter, into: &column.values, &budget)
+        case .extrapolated(let isCounter, let isRate):
+            let isSmoothed = node.range.extrapolation == .smoothed
+            let seconds = isRate ? Go.seconds(milliseconds: node.range.range) : nil
+            try slide(source.samples, node, scalars, grid, into: &column) { window in
+                ExtendedRange.change(window, isSmoothed: isSmoothed, isCounter: isCounter, rangeSeconds: seconds)
+            }
+        case .window where node.range.extrapolation == .anchored:
+            let count = node.function.anchoredCount
+            try slide(source.samples, node, scalars, grid, into: &column) { window in
+                count.map { ExtendedRange.anchored(window, $0) } ?? Absent.value
+            }
+        case .window(let kernel):
+            try slide(source.samples, node, scalars, grid, into: &column, kernel)
+        }
+        return column
+    }
+
     private static func isCounterName(_ name: String) -> Bool {
         ["_total", "_sum", "_count", "_bucket"].contains { name.utf8.reversed().starts(with: $0.utf8.reversed()) }
     }
@@ -67,7 +90,7 @@ extension Evaluator {
     /// Calls the kernel for each step whose window holds a sample.
     private func slide(
         _ samples: FloatSamples, _ node: RangeFunctionNode, _ scalars: [[Double]], _ grid: StepGrid,
-        into column: inout SeriesColumn, _ kernel: WindowKernel
+        into column: inout SeriesColumn, _ kernel: (Window) throws(QueryError) -> Double
     ) throws(QueryError) {
         let argument = node.range
         let reachLeft = argument.extrapolation == nil ? 0 : lookback
@@ -76,27 +99,30 @@ extension Evaluator {
         var isComplete = true
         try samples.timestamps.withUnsafeBufferPointer { (timestamps) throws(QueryError) in
             try samples.values.withUnsafeBufferPointer { (values) throws(QueryError) in
-                precondition(timestamps.count == values.count)
-                for step in 0..<grid.count {
-                    let time = grid.time(step)
-                    let end = argument.windowEnd(at: time)
-                    let start = end &- argument.range
-                    cursor.move(timestamps, start: start &- reachLeft, end: end &+ reachRight)
-                    guard cursor.upper > cursor.lower else {
-                        isComplete = false
-                        continue
+                try samples.starts.withUnsafeBufferPointer { (starts) throws(QueryError) in
+                    precondition(timestamps.count == values.count && (starts.isEmpty || starts.count == values.count))
+                    for step in 0..<grid.count {
+                        let time = grid.time(step)
+                        let end = argument.windowEnd(at: time)
+                        let start = end &- argument.range
+                        cursor.move(timestamps, start: start &- reachLeft, end: end &+ reachRight)
+                        guard cursor.upper > cursor.lower else {
+                            isComplete = false
+                            continue
+                        }
+                        let inside = cursor.lower..<cursor.upper
+                        budget.looked &+= inside.count
+                        try budget.spend(inside.count)
+                        let window = Window(
+                            timestamps: UnsafeBufferPointer(rebasing: timestamps[inside]),
+                            values: UnsafeBufferPointer(rebasing: values[inside]), start: start, end: end, time: time,
+                            first: scalars.isEmpty ? 0 : scalars[0][step],
+                            second: scalars.count < 2 ? 0 : scalars[1][step],
+                            starts: starts.isEmpty ? starts : UnsafeBufferPointer(rebasing: starts[inside]))
+                        let value = try kernel(window)
+                        column.values[step] = value
+                        if Absent.is(value) { isComplete = false }
                     }
-                    let inside = cursor.lower..<cursor.upper
-                    budget.looked &+= inside.count
-                    try budget.spend(inside.count)
-                    let window = Window(
-                        timestamps: UnsafeBufferPointer(rebasing: timestamps[inside]),
-                        values: UnsafeBufferPointer(rebasing: values[inside]), start: start, end: end, time: time,
-                        first: scalars.isEmpty ? 0 : scalars[0][step],
-                        second: scalars.count < 2 ? 0 : scalars[1][step])
-                    let value = try kernel(window)
-                    column.values[step] = value
-                    if Absent.is(value) { isComplete = false }
                 }
             }
         }
@@ -109,7 +135,8 @@ extension Evaluator {
         switch argument.source {
         case .selector(let slot):
             for run in runs(of: slot) {
-                try body(Source(labels: run.labels, dropsName: false, samples: FloatSamples(run)))
+                let samples = FloatSamples(run, withStarts: usesStartTimestamps)
+                try body(Source(labels: run.labels, dropsName: false, samples: samples))
             }
         case .subquery(let inner, let step):
             let innerGrid = Self.subqueryGrid(argument, step: step, grid)

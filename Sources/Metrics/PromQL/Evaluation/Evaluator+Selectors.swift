@@ -2,8 +2,11 @@ import MetricModel
 
 /// Instant selectors: at each step the newest sample not older than the look-back, unless it is a stale marker.
 extension Evaluator {
+    /// What a selector yields of the sample it found, times in seconds.
+    enum SampleField { case value, timestamp, startTimestamp }
+
     func streamSelector(
-        _ selector: InstantSelector, _ grid: StepGrid, timestamps: Bool = false,
+        _ selector: InstantSelector, _ grid: StepGrid, yielding field: SampleField = .value,
         _ body: (consuming SeriesColumn) throws(QueryError) -> Void
     ) throws(QueryError) {
         for run in runs(of: selector.slot) {
@@ -11,10 +14,10 @@ extension Evaluator {
             var column = SeriesColumn(
                 labels: run.labels, values: [Double](repeating: Absent.value, count: grid.count))
             let found: Int
-            if selector.isSmoothed && !timestamps {
+            if selector.isSmoothed && field == .value {
                 found = smooth(run, selector, grid, into: &column.values)
             } else {
-                found = lookBack(run, selector, grid, timestamps: timestamps, into: &column.values)
+                found = lookBack(run, selector, grid, field, into: &column.values)
             }
             if found == 0 { continue }
             budget.looked &+= found
@@ -25,7 +28,7 @@ extension Evaluator {
 
     /// - Returns: how many steps found a sample in (t − lookback, t].
     private func lookBack(
-        _ run: SeriesRun, _ selector: InstantSelector, _ grid: StepGrid, timestamps wantsTimestamps: Bool,
+        _ run: SeriesRun, _ selector: InstantSelector, _ grid: StepGrid, _ field: SampleField,
         into output: inout [Double]
     ) -> Int {
         var found = 0
@@ -40,7 +43,13 @@ extension Evaluator {
                         guard next > 0, timestamps[next &- 1] > reference &- lookback else { continue }
                         let value = values[next &- 1]
                         if StaleMarker.isStale(value) { continue }
-                        output[step] = wantsTimestamps ? Double(timestamps[next &- 1]) / 1_000 : value
+                        switch field {
+                        case .value: output[step] = value
+                        case .timestamp: output[step] = Double(timestamps[next &- 1]) / 1_000
+                        case .startTimestamp:
+                            let start = run.startTimestamps.isEmpty ? 0 : run.startTimestamps[next &- 1]
+                            output[step] = Double(start) / 1_000
+                        }
                         found &+= 1
                     }
                 }
@@ -83,20 +92,26 @@ extension Evaluator {
 struct FloatSamples {
     let timestamps: [Int64]
     let values: [Double]
+    /// Since when each counts, 0 for unknown; empty when none says.
+    let starts: [Int64]
 
-    init(_ run: SeriesRun) {
+    init(_ run: SeriesRun, withStarts: Bool = false) {
+        let hasStarts = withStarts && !run.startTimestamps.isEmpty
         guard run.hasStaleMarkers else {
             timestamps = run.timestamps
             values = run.values
+            starts = hasStarts ? run.startTimestamps : []
             return
         }
         let kept = run.values.indices.filter { !StaleMarker.isStale(run.values[$0]) }
         timestamps = kept.map { run.timestamps[$0] }
         values = kept.map { run.values[$0] }
+        starts = hasStarts ? kept.map { run.startTimestamps[$0] } : []
     }
 
     /// The steps of a column that have a value.
     init(_ column: SeriesColumn, at times: [Int64]) {
+        starts = []
         let present = column.isComplete ? times.count : column.values.reduce(0) { Absent.is($1) ? $0 : $0 &+ 1 }
         precondition(times.count == column.values.count)
         if present == times.count {

@@ -14,6 +14,8 @@ final class Evaluator {
     let isRangeQuery: Bool
     /// Whether names that were to go stay until the end of the query.
     let delaysNameRemoval: Bool
+    /// Whether samples say since when they count.
+    let usesStartTimestamps: Bool
     private let fetched: [[SeriesRun]]
     private let fetchOfSlot: [Int]
 
@@ -25,6 +27,7 @@ final class Evaluator {
         annotations = Annotations(query: ground.query)
         isRangeQuery = ground.isRangeQuery
         delaysNameRemoval = ground.delaysNameRemoval
+        usesStartTimestamps = ground.usesStartTimestamps
     }
 
     func runs(of slot: Int) -> [SeriesRun] { fetched[fetchOfSlot[slot]] }

@@ -54,6 +54,12 @@ struct QueryBudget {
         try hold(samples)
     }
 
+    /// A label value made by the query. It stays until the end.
+    mutating func hold(text: String) throws(QueryError) {
+        extraBytes &+= text.utf8.count
+        try requireMemory(samples: held)
+    }
+
     /// The budget of one of several evaluators that work side by side: an equal share of what is left.
     func share(of evaluators: Int) -> QueryBudget {
         var share = self

@@ -10,6 +10,7 @@ struct EvaluationGround: Sendable {
     let query: String
     let isRangeQuery: Bool
     let delaysNameRemoval: Bool
+    let usesStartTimestamps: Bool
 }
 
 /// One query on several cores: each evaluates the whole plan over its share of the steps.

@@ -23,7 +23,7 @@ enum ExtendedRange {
         var last = window.count - 1
         var first = max(0, (times[..<last].firstIndex { $0 > window.start } ?? last) - 1)
         if isSmoothed { last = times[..<last].firstIndex { $0 >= window.end } ?? last }
-        if times[last] <= window.start { return Absent.value }
+        if times[last] <= window.start || (isSmoothed && times[first] > window.end) { return Absent.value }
 
         let left = leftEdge(window, first, isSmoothed: isSmoothed, isCounter: isCounter)
         let right = rightEdge(window, last, isSmoothed: isSmoothed, isCounter: isCounter)
@@ -43,7 +43,7 @@ enum ExtendedRange {
         var last = window.count - 1
         var first = max(0, (times[..<last].firstIndex { $0 > window.start } ?? last) - 1)
         if isSmoothed { last = times[..<last].firstIndex { $0 >= window.end } ?? last }
-        if times[last] <= window.start { return [] }
+        if times[last] <= window.start || (isSmoothed && times[first] > window.end) { return [] }
         let left = leftEdge(window, first, isSmoothed: isSmoothed, isCounter: false)
         let right = rightEdge(window, last, isSmoothed: isSmoothed, isCounter: false)
         if times[first] <= window.start { first += 1 }
@@ -81,8 +81,14 @@ enum ExtendedRange {
     }
 
     /// `changes` and `resets` count from the anchor on.
-    static func anchored(_ window: Window, _ count: (UnsafeBufferPointer<Double>) -> Double) -> Double {
+    static func anchored(_ window: Window, _ count: (Window) -> Double) -> Double {
         guard let first = firstIndex(window) else { return Absent.value }
-        return count(UnsafeBufferPointer(rebasing: window.values[first...]))
+        return count(
+            Window(
+                timestamps: UnsafeBufferPointer(rebasing: window.timestamps[first...]),
+                values: UnsafeBufferPointer(rebasing: window.values[first...]), start: window.start, end: window.end,
+                time: window.time, first: window.first, second: window.second,
+                starts: window.starts.isEmpty
+                    ? window.starts : UnsafeBufferPointer(rebasing: window.starts[first...])))
     }
 }

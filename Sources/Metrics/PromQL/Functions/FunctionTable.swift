@@ -34,7 +34,6 @@ enum FunctionTable {
         "deriv": window(Regression.derivative),
         "predict_linear": window(Regression.prediction),
         "double_exponential_smoothing": window(Regression.smoothing),
-        "holt_winters": window(Regression.smoothing),
         "resets": counting(OverTime.resets),
         "changes": counting(OverTime.changes),
         "avg_over_time": window(OverTime.average),
@@ -85,6 +84,7 @@ enum FunctionTable {
         // Times.
         "time": general(TimeFunctions.time),
         "timestamp": general(TimeFunctions.timestamp),
+        "start_timestamp": general(TimeFunctions.startTimestamp),
         "minute": date(\.minute),
         "hour": date(\.hour),
         "day_of_week": date(\.weekday),
@@ -134,7 +134,7 @@ enum FunctionTable {
     /// They depend on the evaluation time, even when their arguments do not.
     static let timeDependent: Set<String> = [
         "days_in_month", "day_of_month", "day_of_week", "day_of_year", "hour", "minute", "month", "year",
-        "predict_linear", "time", "timestamp",
+        "predict_linear", "time", "timestamp", "start_timestamp",
     ]
 
     /// Those that may have `anchored` ranges, and of these the ones that may have `smoothed`.
@@ -156,9 +156,8 @@ enum FunctionTable {
                 kernel: .extrapolated(isCounter: isCounter, isRate: isRate), expectsCounter: isCounter))
     }
     /// Between neighbours; with `anchored` from the sample before the window on.
-    private static func counting(_ count: @escaping @Sendable (UnsafeBufferPointer<Double>) -> Double) -> Row {
-        .range(
-            RangeFunction(kernel: .window { window in count(window.values) }, anchoredCount: count))
+    private static func counting(_ count: @escaping @Sendable (Window) -> Double) -> Row {
+        .range(RangeFunction(kernel: .window(count), anchoredCount: count))
     }
     private static func date(_ part: @escaping @Sendable (CivilTime) -> Int64) -> Row {
         .vector(

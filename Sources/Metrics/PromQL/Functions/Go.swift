@@ -28,10 +28,13 @@ enum Go {
         Double(milliseconds / 1_000) + Double(milliseconds % 1_000 * 1_000_000) / 1e9
     }
 
+    /// Up to so many elements Go sorts by insertion.
+    static let stableCount = 12
+
     /// `sort.Sort` for up to 12 elements, which is insertion sort: the order of elements that its `less` does not
     /// tell apart, and of NaN, follows. Above that Go's order of equals is nobody's promise; a stable one is taken.
     static func sort<Element>(_ elements: inout [Element], by less: (Element, Element) -> Bool) {
-        guard elements.count <= 12 else {
+        guard elements.count <= stableCount else {
             elements.sort(by: less)
             return
         }

@@ -19,7 +19,7 @@ enum InfoFunction {
 
         // Times instead of values: of two info series that fit, the newer counts.
         var infos: [Labels: [(name: String, column: SeriesColumn)]] = [:]
-        try evaluator.streamSelector(selector, grid, timestamps: true) { (column) throws(QueryError) in
+        try evaluator.streamSelector(selector, grid, yielding: .timestamp) { (column) throws(QueryError) in
             try evaluator.budget.hold(grid.count)
             let identity = column.labels.retaining(identifyingLabels)
             infos[identity, default: []].append((column.labels.value(of: Labels.metricNameLabel), column))

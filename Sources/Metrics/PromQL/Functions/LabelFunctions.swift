@@ -9,10 +9,10 @@ enum LabelFunctions {
         guard strings.count == 4 else { throw .execution("label_replace() needs four strings") }
         let (target, replacement, source, pattern) = (strings[0], strings[1], strings[2], strings[3])
         guard let regex = try? LabelRegex(pattern) else {
-            throw .execution("invalid regular expression in label_replace(): \(pattern)")
+            throw .execution("invalid regular expression in label_replace(): \(QuotedText.echoedBare(pattern))")
         }
         guard isLabelName(target) else {
-            throw .execution("invalid destination label name in label_replace(): \(target)")
+            throw .execution("invalid destination label name in label_replace(): \(QuotedText.echoedBare(target))")
         }
         let template = ReplacementTemplate(replacement)
         return try relabelled(evaluator, node, grid, target) { (labels) throws(QueryError) in
@@ -30,10 +30,10 @@ enum LabelFunctions {
         guard strings.count >= 2 else { throw .execution("label_join() needs a label and a separator") }
         let (target, separator, sources) = (strings[0], strings[1], strings[2...])
         for source in sources where !isLabelName(source) {
-            throw .execution("invalid source label name in label_join(): \(source)")
+            throw .execution("invalid source label name in label_join(): \(QuotedText.echoedBare(source))")
         }
         guard isLabelName(target) else {
-            throw .execution("invalid destination label name in label_join(): \(target)")
+            throw .execution("invalid destination label name in label_join(): \(QuotedText.echoedBare(target))")
         }
         return try relabelled(evaluator, node, grid, target) { (labels) throws(QueryError) in
             var value = LabelValue(function: "label_join")
@@ -53,6 +53,7 @@ enum LabelFunctions {
         var columns = try evaluator.evaluate(node.arguments[0].node, grid)
         for i in columns.indices {
             guard let value = try value(columns[i].labels) else { continue }
+            try evaluator.budget.hold(text: value)
             columns[i].labels = columns[i].labels.setting(target, to: value)
             if target == Labels.metricNameLabel { columns[i].dropsName = false }
         }
@@ -71,7 +72,7 @@ enum LabelFunctions {
 
 /// A label value in the making. Nested calls can double it each time: it is bounded.
 private struct LabelValue {
-    /// Far above what any sender has; 10,000 series of it are 640 MB.
+    /// Far above what any sender has.
     private static let maximumBytes = 64 << 10
 
     private(set) var text = ""

@@ -131,15 +131,17 @@ enum OverTime {
         return Quantile.of(&distances, 0.5)
     }
 
-    /// Times the value fell.
-    static func resets(_ values: UnsafeBufferPointer<Double>) -> Double {
+    /// Times the value fell, or began anew.
+    static func resets(_ window: Window) -> Double {
         var resets = 0
-        for i in values.indices.dropFirst() where values[i] < values[i - 1] { resets += 1 }
+        for i in window.values.indices.dropFirst()
+        where window.values[i] < window.values[i - 1] || StartTimestamps.isReset(window, at: i) { resets += 1 }
         return Double(resets)
     }
 
     /// Times the value differed from the one before; NaN equals NaN.
-    static func changes(_ values: UnsafeBufferPointer<Double>) -> Double {
+    static func changes(_ window: Window) -> Double {
+        let values = window.values
         var changes = 0
         for i in values.indices.dropFirst()
         where values[i] != values[i - 1] && !(values[i].isNaN && values[i - 1].isNaN) { changes += 1 }
@@ -152,7 +154,8 @@ enum OverTime {
         let (i, j) = (window.count - 2, window.count - 1)
         let interval = window.timestamps[j] - window.timestamps[i]
         guard interval != 0 else { return Absent.value }
-        let difference = window.values[j] < window.values[i] ? window.values[j] : window.values[j] - window.values[i]
+        let isReset = window.values[j] < window.values[i] || StartTimestamps.isReset(window, at: j)
+        let difference = isReset ? window.values[j] : window.values[j] - window.values[i]
         return difference / (Double(interval) / 1_000)
     }
 

@@ -31,15 +31,33 @@ enum SortFunctions {
     static func byLabel(
         _ evaluator: Evaluator, _ node: FunctionNode, _ grid: StepGrid
     ) throws(QueryError) -> [SeriesColumn] {
-        let names = names(node)
-        return try sortable(evaluator, node, grid).sorted { comes($0.labels, before: $1.labels, names) }
+        try byLabel(evaluator, node, grid, isDescending: false)
     }
 
     static func byLabelDescending(
         _ evaluator: Evaluator, _ node: FunctionNode, _ grid: StepGrid
     ) throws(QueryError) -> [SeriesColumn] {
+        try byLabel(evaluator, node, grid, isDescending: true)
+    }
+
+    private static func byLabel(
+        _ evaluator: Evaluator, _ node: FunctionNode, _ grid: StepGrid, isDescending: Bool
+    ) throws(QueryError) -> [SeriesColumn] {
+        var columns = try sortable(evaluator, node, grid)
         let names = names(node)
-        return try sortable(evaluator, node, grid).sorted { comes($1.labels, before: $0.labels, names) }
+        // Natural order says of a missing label that it comes after, whichever side it is on: a few series are sorted by
+        // that as Go does it, more need an order that is one.
+        let isExact = columns.count <= Go.stableCount
+        Go.sort(&columns) { a, b in
+            for name in names {
+                let (x, y) = (a.labels.value(of: name), b.labels.value(of: name))
+                if x.hasSameBytes(as: y) { continue }
+                let comes = isExact || !(x.isEmpty || y.isEmpty) ? NaturalOrder.comes(x, before: y) : x.isEmpty
+                return comes != isDescending
+            }
+            return isDescending ? b.labels < a.labels : a.labels < b.labels
+        }
+        return columns
     }
 
     private static func sortable(
@@ -55,28 +73,21 @@ enum SortFunctions {
         }
     }
 
-    private static func comes(_ a: Labels, before b: Labels, _ names: [String]) -> Bool {
-        for name in names {
-            let (x, y) = (a.value(of: name), b.value(of: name))
-            if !x.hasSameBytes(as: y) { return NaturalOrder.comes(x, before: y) }
-        }
-        return a < b
-    }
 }
 
 /// Digits compare as numbers: `node2` before `node10`. The rule of `facette/natsort`, which Prometheus uses.
 enum NaturalOrder {
     static func comes(_ a: String, before b: String) -> Bool {
         let (x, y) = (chunks(a), chunks(b))
-        for i in 0..<max(x.count, y.count) {
-            if i >= x.count { return true }
+        for i in x.indices {
             if i >= y.count { return false }
-            if x[i] == y[i] { continue }
-            if let m = number(x[i]), let n = number(y[i]) {
-                if m == n { return x[i].count < y[i].count }
-                return m < n
+            if let m = number(x[i]), let n = number(y[i]), m != n { return m < n }
+            guard x[i] == y[i] || number(x[i]) != nil && number(y[i]) != nil else {
+                return x[i].lexicographicallyPrecedes(y[i])
             }
-            return x[i].lexicographicallyPrecedes(y[i])
+            // What is as long as the other or longer is after it; `1` and `01` are each before the other.
+            if i == x.count - 1 { return true }
+            if i == y.count - 1 { return false }
         }
         return false
     }
@@ -84,6 +95,7 @@ enum NaturalOrder {
     /// Runs of digits and runs of anything else.
     private static func chunks(_ text: String) -> [ArraySlice<UInt8>] {
         let bytes = Array(text.utf8)
+        if bytes.isEmpty { return [] }
         var chunks: [ArraySlice<UInt8>] = []
         var start = 0
         for i in bytes.indices.dropFirst() where isDigit(bytes[i]) != isDigit(bytes[i - 1]) {

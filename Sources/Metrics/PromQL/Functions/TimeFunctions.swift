@@ -22,7 +22,7 @@ enum TimeFunctions {
         var argument = node.arguments[0].node
         if case .invariant(let operand) = argument { argument = operand }
         if case .selector(let selector) = argument {
-            try evaluator.streamSelector(selector, grid, timestamps: true, keep)
+            try evaluator.streamSelector(selector, grid, yielding: .timestamp, keep)
             return columns
         }
         try evaluator.stream(node.arguments[0].node, grid) { (column) throws(QueryError) in
@@ -31,6 +31,27 @@ enum TimeFunctions {
                 stamped.values[step] = Double(grid.time(step)) / 1_000
             }
             try keep(stamped)
+        }
+        return columns
+    }
+
+    /// Since when the sample that a selector found counts, 0 for unknown; nothing of anything else, and nothing where
+    /// start timestamps are not in use.
+    static func startTimestamp(
+        _ evaluator: Evaluator, _ node: FunctionNode, _ grid: StepGrid
+    ) throws(QueryError) -> [SeriesColumn] {
+        var argument = node.arguments[0].node
+        if case .invariant(let operand) = argument { argument = operand }
+        guard evaluator.usesStartTimestamps, case .selector(let selector) = argument else {
+            _ = try evaluator.evaluate(node.arguments[0].node, grid)
+            return []
+        }
+        var columns: [SeriesColumn] = []
+        try evaluator.streamSelector(selector, grid, yielding: .startTimestamp) { (column) throws(QueryError) in
+            var started = column
+            started.dropsName = true
+            try evaluator.budget.hold(grid.count)
+            columns.append(started)
         }
         return columns
     }

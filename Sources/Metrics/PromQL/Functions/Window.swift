@@ -12,6 +12,8 @@ struct Window {
     /// The function's scalar arguments at this step, in order; 0 where there is none.
     let first: Double
     let second: Double
+    /// Since when each sample counts, 0 for unknown; empty when none says.
+    var starts = UnsafeBufferPointer<Int64>(start: nil, count: 0)
 
     @inline(__always) var count: Int { values.count }
 }
@@ -30,7 +32,7 @@ struct RangeFunction: Sendable {
     /// `last_over_time` and `first_over_time` act like an offset: the name stays.
     var keepsName = false
     /// `changes` and `resets`: what to count from the anchor on when the range is `anchored`.
-    var anchoredCount: (@Sendable (UnsafeBufferPointer<Double>) -> Double)?
+    var anchoredCount: (@Sendable (Window) -> Double)?
     /// The first scalar is a quantile: remarked on when outside 0 … 1.
     var takesQuantile = false
     /// Says something about counters: a name that is not one's is remarked on.

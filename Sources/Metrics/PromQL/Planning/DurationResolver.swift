@@ -18,12 +18,19 @@ struct DurationResolver {
             milliseconds = literal
         } else {
             let seconds = try seconds(duration)
-            guard seconds.magnitude < 1e15 else { throw .execution("duration is out of range") }
+            guard seconds.magnitude < 1e15 else { throw Self.invalid("duration is out of range") }
             milliseconds = Int64(seconds * 1_000)
         }
-        if milliseconds <= 0 && !allowsNegative { throw .execution("duration must be greater than 0") }
-        guard milliseconds.magnitude <= QueryTime.longestDuration else { throw .execution("duration is out of range") }
+        if milliseconds <= 0 && !allowsNegative { throw Self.invalid("duration must be greater than 0") }
+        guard milliseconds.magnitude <= QueryTime.longestDuration else {
+            throw Self.invalid("duration is out of range")
+        }
         return milliseconds
+    }
+
+    /// The text is at fault, as with a syntax error, though it shows only beside the query's step and range.
+    private static func invalid(_ reason: String) -> QueryError {
+        .badParameter("invalid parameter \"query\": \(reason)")
     }
 
     private func seconds(_ duration: DurationExpression) throws(QueryError) -> Double {
@@ -43,10 +50,10 @@ struct DurationResolver {
             case .subtract: return a - b
             case .multiply: return a * b
             case .divide:
-                if b == 0 { throw .execution("division by zero") }
+                if b == 0 { throw Self.invalid("division by zero") }
                 return a / b
             case .modulo:
-                if b == 0 { throw .execution("modulo by zero") }
+                if b == 0 { throw Self.invalid("modulo by zero") }
                 return fmod(a, b)
             case .power: return pow(a, b)
             }

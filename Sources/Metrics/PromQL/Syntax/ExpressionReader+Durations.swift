@@ -14,6 +14,18 @@ enum DurationFunction: String {
     }
 }
 
+/// Where a duration stands, as messages call it.
+enum DurationPlace: String {
+    case range = "subquery or range selector"
+    case step = "subquery selector"
+    case offset
+
+    /// What messages say is expected there.
+    var choices: String {
+        self == .step ? "number, duration, step(), range(), or \"]\"" : "number, duration, step(), or range()"
+    }
+}
+
 /// Lengths of time: a literal, or arithmetic over literals, `step()`, `range()`, `min_of`, `max_of`.
 ///
 /// - Plain numbers are seconds.
@@ -45,7 +57,9 @@ extension ExpressionReader {
     }
 
     /// What stands in brackets: a bare literal must be above zero.
-    mutating func positiveDuration() throws(Lexer.Failure) -> DurationExpression {
+    mutating func positiveDuration(_ place: DurationPlace) throws(Lexer.Failure) -> DurationExpression {
+        durationPlace = place
+        guard beginsDuration else { throw unexpectedInDuration() }
         let start = current.start
         let length = try arithmetic(0)
         if case .literal(let milliseconds) = length.expression {
@@ -59,16 +73,21 @@ extension ExpressionReader {
 
     /// What follows `offset`: one signed term. `a offset -2^2` is `(a offset -2)^2`.
     mutating func offsetDuration() throws(Lexer.Failure) -> DurationExpression {
-        guard beginsDuration else {
-            throw unexpected(in: "offset", expected: "number, duration, step(), or range()")
-        }
+        durationPlace = .offset
+        guard beginsDuration else { throw unexpectedInDuration() }
         let sign = current
         if sign.kind == .add || sign.kind == .subtract { try advance() }
-        guard beginsDuration, current.kind != .add, current.kind != .subtract else {
-            throw unexpected(in: "offset", expected: "number, duration, step(), or range()")
-        }
+        guard beginsDuration, current.kind != .add, current.kind != .subtract else { throw unexpectedInDuration() }
         let term = try durationTerm()
         return sign.kind == .subtract ? try negated(term, at: sign.start).expression : term.expression
+    }
+
+    private func unexpectedInDuration() -> Lexer.Failure {
+        unexpected(in: durationPlace.rawValue, expected: durationPlace.choices)
+    }
+
+    private mutating func expectInDuration(_ kind: TokenKind) throws(Lexer.Failure) {
+        _ = try expect(kind, in: durationPlace.rawValue, expected: durationPlace.choices)
     }
 
     /// Precedence climbing; `minimum` is the weakest operator that may be taken.
@@ -78,12 +97,12 @@ extension ExpressionReader {
         if current.kind == .add || current.kind == .subtract {
             let sign = current
             try advance()
-            guard beginsDuration else { throw unexpected() }
+            guard beginsDuration else { throw unexpectedInDuration() }
             // A sign binds like `*`: it takes powers along.
             let operand = try arithmetic(3)
             left = sign.kind == .subtract ? try negated(operand, at: sign.start) : operand
         } else {
-            guard beginsDuration else { throw unexpected() }
+            guard beginsDuration else { throw unexpectedInDuration() }
             left = try durationTerm()
         }
         var operators = 0
@@ -94,7 +113,7 @@ extension ExpressionReader {
             }
             let at = current.start
             try advance()
-            guard beginsDuration else { throw unexpected() }
+            guard beginsDuration else { throw unexpectedInDuration() }
             let right = try arithmetic(operation == .power ? precedence : precedence + 1)
             left = try combined(left, operation, right, at: at)
         }
@@ -127,22 +146,22 @@ extension ExpressionReader {
         case .leftParenthesis:
             try advance()
             let inner = try arithmetic(0)
-            _ = try expect(.rightParenthesis)
+            try expectInDuration(.rightParenthesis)
             return Length(
                 expression: .parenthesized(inner.expression), seconds: inner.seconds, isWhole: inner.isWhole)
         case .step, .range:
             try advance()
-            _ = try expect(.leftParenthesis)
-            _ = try expect(.rightParenthesis)
+            try expectInDuration(.leftParenthesis)
+            try expectInDuration(.rightParenthesis)
             return Length(expression: token.kind == .step ? .step : .range, seconds: nil, isWhole: true)
         default:
-            guard let function = DurationFunction(lexer.lowercased(token)) else { throw unexpected() }
+            guard let function = DurationFunction(lexer.lowercased(token)) else { throw unexpectedInDuration() }
             try advance()
-            _ = try expect(.leftParenthesis)
+            try expectInDuration(.leftParenthesis)
             let first = try arithmetic(0)
-            _ = try expect(.comma)
+            try expectInDuration(.comma)
             let second = try arithmetic(0)
-            _ = try expect(.rightParenthesis)
+            try expectInDuration(.rightParenthesis)
             let isMinimum = function == .minimum
             let expression: DurationExpression =
                 isMinimum

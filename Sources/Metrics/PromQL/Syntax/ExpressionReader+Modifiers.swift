@@ -15,9 +15,7 @@ extension ExpressionReader {
     private mutating func rangeOrSubquery(_ parsed: inout Parsed) throws(Lexer.Failure) {
         let open = current.start
         try advance()
-        let choices = "number, duration, step(), or range()"
-        guard beginsDuration else { throw unexpected(in: "subquery or range selector", expected: choices) }
-        let range = try positiveDuration()
+        let range = try positiveDuration(.range)
         switch current.kind {
         case .rightBracket:
             let end = current.end
@@ -26,13 +24,7 @@ extension ExpressionReader {
         case .colon:
             try advance()
             var step: DurationExpression?
-            if current.kind != .rightBracket {
-                guard beginsDuration else {
-                    throw unexpected(
-                        in: "subquery selector", expected: "number, duration, step(), range(), or \"]\"")
-                }
-                step = try positiveDuration()
-            }
+            if current.kind != .rightBracket { step = try positiveDuration(.step) }
             let end = try expect(.rightBracket, in: "subquery selector", expected: "\"]\"").end
             if parsed.type != .vector {
                 let found = parsed.type == .matrix ? "matrix" : parsed.type.rawValue
@@ -102,7 +94,7 @@ extension ExpressionReader {
             let seconds = try signedNumber(in: "@", expected: "timestamp")
             let milliseconds = (seconds * 1000).rounded(.toNearestOrAwayFromZero)
             guard let time = Int64(exactly: milliseconds) else {
-                throw Lexer.Failure(start, "timestamp out of bounds for @ modifier: \(seconds)")
+                throw Lexer.Failure(start, "timestamp out of bounds for @ modifier: \(GoText.fixed(seconds))")
             }
             at = .time(time)
         }

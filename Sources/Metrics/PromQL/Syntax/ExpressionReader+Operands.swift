@@ -116,9 +116,6 @@ extension ExpressionReader {
             try advance()
             switch current.kind {
             case .leftParenthesis, .by, .without: return try openedAggregation(token)
-            case .identifier, .metricIdentifier, .number, .duration, .string, .aggregator, .on, .ignoring, .groupLeft,
-                .groupRight, .bool, .start, .end, .step, .range:
-                throw unexpected(in: "aggregation")
             default: return .whole(try selector(name: token))
             }
         default:

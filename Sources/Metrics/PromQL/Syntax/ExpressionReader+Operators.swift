@@ -120,8 +120,13 @@ extension ExpressionReader {
             }
         }
         guard let value = lexer.number(token) else {
-            let echo = QuotedText.echoed(text(token))
-            throw Lexer.Failure(token.start, "error parsing number: \(echo) is out of form or range")
+            // In the words of Go's conversion, which wants an exponent in hexadecimal beyond 64 bits.
+            let text = text(token)
+            let isHexadecimal = text.hasPrefix("0x") || text.hasPrefix("0X")
+            throw Lexer.Failure(
+                token.start,
+                "error parsing number: strconv.ParseFloat: parsing \(QuotedText.echoed(text)): "
+                    + (isHexadecimal ? "invalid syntax" : "value out of range"))
         }
         return value
     }

@@ -47,14 +47,14 @@ extension FunctionSignature {
         }
         // From a range to a vector.
         for name in [
-            "absent_over_time", "avg_over_time", "changes", "count_over_time", "delta", "deriv", "idelta", "increase",
-            "irate", "last_over_time", "max_over_time", "min_over_time", "present_over_time", "rate", "resets",
-            "stddev_over_time", "stdvar_over_time", "sum_over_time",
+            "absent_over_time", "avg_over_time", "changes", "count_over_time", "delta", "deriv", "first_over_time",
+            "idelta", "increase", "irate", "last_over_time", "max_over_time", "min_over_time", "present_over_time",
+            "rate", "resets", "stddev_over_time", "stdvar_over_time", "sum_over_time",
         ] {
             all.append(FunctionSignature(name, [.matrix]))
         }
         for name in [
-            "first_over_time", "mad_over_time", "ts_of_first_over_time", "ts_of_last_over_time", "ts_of_max_over_time",
+            "mad_over_time", "ts_of_first_over_time", "ts_of_last_over_time", "ts_of_max_over_time",
             "ts_of_min_over_time",
         ] {
             all.append(FunctionSignature(name, [.matrix], experimental: true))
@@ -88,6 +88,7 @@ extension FunctionSignature {
             FunctionSignature("quantile_over_time", [.scalar, .matrix]),
             FunctionSignature("round", [.vector, .scalar], optional: 1),
             FunctionSignature("scalar", [.vector], .scalar),
+            FunctionSignature("start_timestamp", [.vector], experimental: true),
             FunctionSignature("time", [], .scalar),
             FunctionSignature("vector", [.scalar]),
         ]

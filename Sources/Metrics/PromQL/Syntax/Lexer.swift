@@ -221,9 +221,8 @@ struct Lexer {
 
     /// The character at a byte, in single quotes.
     func character(at offset: Int) -> String {
-        guard offset < bytes.count else { return "end of input" }
-        let text = String(decoding: bytes[offset..<min(offset + 4, bytes.count)], as: UTF8.self)
-        guard let scalar = text.unicodeScalars.first else { return "end of input" }
+        let text = String(decoding: bytes[min(offset, bytes.count)..<min(offset + 4, bytes.count)], as: UTF8.self)
+        guard let scalar = text.unicodeScalars.first else { return "'\u{FFFD}'" }  // the end, as Prometheus says it
         return QuotedText.quoted(scalar)
     }
 

@@ -54,6 +54,8 @@ struct ExpressionReader {
     let options: QueryOptions
     private var tokens = 0
     private var durationDepth = 0
+    /// Where the duration stands that is read now.
+    var durationPlace = DurationPlace.range
     /// End of the last token that can close an expression.
     var lastClosing = 0
     /// `LabelRegex.estimatedCost` of the matchers so far.

@@ -10,15 +10,17 @@ enum QuotedText {
     }
 
     /// A stranger's text in a message: at most 256 characters.
-    static func echoed(_ text: String) -> String {
-        guard text.utf8.count > 256 else { return quoted(text) }
-        return quoted(String(String.UnicodeScalarView(text.unicodeScalars.prefix(256)))) + "..."
-    }
+    static func echoed(_ text: String) -> String { shortened(text, to: 256, quoted) }
+
+    /// The same without quotes.
+    static func echoedBare(_ text: String) -> String { shortened(text, to: 256) { $0 } }
 
     /// At most ten characters, as Prometheus echoes tokens.
-    static func quotedShort(_ text: String) -> String {
-        guard text.utf8.count > 10 else { return quoted(text) }
-        return quoted(String(String.UnicodeScalarView(text.unicodeScalars.prefix(10)))) + "..."
+    static func quotedShort(_ text: String) -> String { shortened(text, to: 10, quoted) }
+
+    private static func shortened(_ text: String, to count: Int, _ form: (String) -> String) -> String {
+        guard text.utf8.count > count else { return form(text) }
+        return form(String(String.UnicodeScalarView(text.unicodeScalars.prefix(count)))) + "..."
     }
 
     /// One character between single quotes.

@@ -34,6 +34,7 @@ extension PrometheusAPI {
         let finished = try await running(question, parameters.options, work)
         var result = finished.result
         result.truncate(to: parameters.limit)
+        result.truncateRemarks()
         var statistics: JSONValue?
         if parameters.wantsStatistics {
             statistics = .object([
@@ -86,6 +87,19 @@ extension PrometheusAPI {
 }
 
 extension QueryResult {
+    /// Of each kind of remark an answer carries this many, as in Prometheus.
+    private static let maximumRemarks = 10
+
+    mutating func truncateRemarks() {
+        func truncated(_ remarks: [String], _ kind: String) -> [String] {
+            let omitted = remarks.count - Self.maximumRemarks
+            return omitted > 0
+                ? remarks.prefix(Self.maximumRemarks) + ["\(omitted) more \(kind) annotations omitted"] : remarks
+        }
+        warnings = truncated(warnings, "warning")
+        infos = truncated(infos, "info")
+    }
+
     /// Keeps the first `limit` series or samples, and says so; 0 keeps all.
     mutating func truncate(to limit: Int) {
         guard limit > 0 else { return }

@@ -94,6 +94,18 @@ struct MemPartView: Sendable {
     var pieces: [Piece] { sealed + [last] }
     var rowCount: Int { sealed.reduce(last.rows) { $0 + $1.rows } }
 
+    /// First and last time; nil without rows, or without a time column.
+    var timeBounds: ClosedRange<Int64>? {
+        guard let column = part.schema.timeColumn else { return nil }
+        var (first, last) = (Int64.max, Int64.min)
+        for piece in pieces {
+            for time in piece.chunk.int64s(column, rows: piece.rows) {
+                (first, last) = (min(first, time), max(last, time))
+            }
+        }
+        return first <= last ? first...last : nil
+    }
+
     /// One cursor per chunk, older rows first. Nothing is sorted or copied before the first row is asked for.
     func cursors(_ scan: FileScan) -> [any BatchCursor] {
         pieces.map { MemChunkCursor($0.chunk, rows: $0.rows, scan) }

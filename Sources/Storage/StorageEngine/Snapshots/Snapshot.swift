@@ -57,6 +57,20 @@ public struct Snapshot: Sendable {
         return sum
     }
 
+    /// First and last time of a table's rows; nil when it has none. Looks at every row in memory.
+    public func timeBounds(of table: UInt16) -> ClosedRange<Int64>? {
+        var (first, last) = (Int64.max, Int64.min)
+        for (place, runs) in parts.ssts where place.table == table {
+            for part in runs { (first, last) = (min(first, part.metadata.minTime), max(last, part.metadata.maxTime)) }
+        }
+        for view in parts.mems where view.part.place.table == table {
+            guard let bounds = view.timeBounds else { continue }
+            (first, last) = (min(first, bounds.lowerBound), max(last, bounds.upperBound))
+        }
+        first = max(first, parts.oldestTime)
+        return first <= last ? first...last : nil
+    }
+
     /// The live objects, in no order.
     public var objects: [SSTMetadata] { parts.ssts.values.flatMap { $0.map(\.metadata) } }
 }
