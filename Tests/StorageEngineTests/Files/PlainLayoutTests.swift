@@ -130,6 +130,34 @@ import Testing
                 + #"{"name":"flag","type":"bool"},{"name":"note \"é\"","type":"text","nullable":true}],"key":2}"#)
     }
 
+    /// Every byte of a small file with nulls and every type: refused with the file's name, or the answer is the same.
+    @Test(arguments: [PageCompression.none, .zstd(1)])
+    func everyFlippedByteIsRefusedOrChangesNothing(compression: PageCompression) async throws {
+        var random = SeededGenerator(seed: 4)
+        var options = PlainLayout.Options()
+        options.rowGroupRows = 12
+        options.pageRows = 6
+        options.compression = compression
+        let bytes = try Self.file([try Self.rows(20, &random)], options)
+        // As it is read: placeholders of nulls are no part of the answer.
+        let rows = try await Self.read(bytes, FileScan())
+        var errors = 0
+        for i in bytes.indices {
+            var damaged = bytes
+            damaged[i] ^= 1 << UInt8(i % 8)
+            do {
+                // The column seq is not read.
+                let found = try await Self.read(damaged, FileScan())
+                if found != rows { Issue.record("byte \(i) changed the answer") }
+            } catch let error as StorageError {
+                try #require(error.kind == .damaged || error.kind == .foreign, "byte \(i): \(error)")
+                try #require(error.text.contains("things/1"), "byte \(i): \(error)")
+                errors += 1
+            }
+        }
+        #expect(errors > bytes.count / 2)
+    }
+
     @Test func anotherSchemaAndDamageAreTold() async throws {
         var random = SeededGenerator(seed: 2)
         let bytes = try Self.file([try Self.rows(50, &random)], PlainLayout.Options())
