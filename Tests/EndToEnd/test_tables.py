@@ -8,7 +8,7 @@ import numpy
 from servers import ROOT
 
 # `VARVE_TABLE_ROWS=10000000` for the full size, best with a release build of StorageCheck in VARVE_STORAGE_CHECK.
-ROWS = int(os.environ.get("VARVE_TABLE_ROWS", "60000"))
+ROWS = int(os.environ.get("VARVE_TABLE_ROWS", "40000"))
 # `VARVE_SCAN_ROWS=100000000` likewise.
 SCANNED = int(os.environ.get("VARVE_SCAN_ROWS", "150000"))
 
