@@ -40,7 +40,8 @@ public struct LogCheck: Sendable {
     private static let mostTold = 20
 
     /// - Parameters:
-    ///   - directory: the region's log; without it there is nothing to check. Stretches without sound batches are passed over: `LogInspection` tells of them.
+    ///   - directory: the region's log; without it there is nothing to check. Stretches without sound batches are passed
+    ///     over: `LogInspection` tells of them.
     ///   - examine: what else is wrong with rows, for whoever knows what they mean; nil: nothing.
     public static func run(
         directory: String, tables: [TableDefinition], environment: Environment,
