@@ -8,7 +8,7 @@ from servers import ROOT
 
 def test_the_example_compiles_without_a_server_and_runs(tmp_path):
     example = os.path.join(ROOT, "Examples", "Embedded")
-    scratch = os.path.join(ROOT, ".build-embedded")
+    scratch = os.path.join(ROOT, ".build-examples")
     started = time.monotonic()
     built = subprocess.run(
         ["swift", "build", "--package-path", example, "--scratch-path", scratch], capture_output=True, text=True)

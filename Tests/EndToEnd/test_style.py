@@ -88,3 +88,20 @@ def test_links_in_the_documents_lead_somewhere():
                 if not os.path.exists(os.path.join(ROOT, os.path.dirname(document), link)):
                     broken.append(f"{document}: {link}")
     assert not broken, "\n".join(broken)
+
+
+def test_every_defect_of_the_ancestors_has_a_test_that_is_there():
+    """docs/lineage-tests.md: 105 rows, none without an answer, and every test that it names exists."""
+    with open(os.path.join(ROOT, "docs", "lineage-tests.md"), encoding="utf-8") as f:
+        rows = [line.split("|")[1:3] for line in f if line.startswith("| S")]
+    defects = [defect for row in rows for defect in re.findall(r"\bS[1-4]-\d+", row[0])]
+    assert len(set(defects)) == len(defects) == 105
+    words = set()
+    for path in files(["Sources", "Tests", "Benchmarks"]):
+        with open(path, encoding="utf-8") as f:
+            words.update(re.findall(r"\w+", f.read()))
+    for defect, answer in rows:
+        assert answer.strip(), defect
+        for name in re.findall(r"`([^`]+)`", answer):
+            missing = [word for word in re.findall(r"[A-Za-z]\w+", name) if word not in words]
+            assert not missing or name in ("varve-bench wal", "make test"), f"{defect.strip()}: {name} is nowhere"

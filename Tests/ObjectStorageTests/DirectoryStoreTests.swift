@@ -53,6 +53,28 @@ struct DirectoryStoreTests {
         #expect(try await after.get(key).bytes == seen)
     }
 
+    /// A process that is killed between a rename and the sync of its directory leaves a name that is seen and may go. Whoever
+    /// believes a listing settles it first.
+    @Test(arguments: CrashOutcome.allCases, UInt64(0)..<4)
+    func whatIsListedAfterNamesAreSettledSurvivesAPowerCut(_ outcome: CrashOutcome, seed: UInt64) async throws {
+        let (world, store) = try await world()
+        let (first, left) = (
+            ObjectKey(trusted: "samples/data/main/0/1-1.parquet"), ObjectKey(trusted: "samples/data/main/0/1-2.parquet")
+        )
+        try await store.put([1], at: first, .always)
+        world.fileSystem.fail(FaultRule([.syncDirectory], path: "samples", times: nil))
+        await #expect(throws: ObjectStoreError.self) { try await store.put([2, 3], at: left, .ifAbsent) }
+
+        let killed = world.fileSystem.killed()
+        let next = try await reopened(killed)
+        let listed = try await next.list(under: "samples/", after: nil).map(\.key)
+        #expect(listed == [first, left], "else this shows nothing")
+        try await next.settleNames()
+        let after = try await reopened(killed.crash(outcome, seed: seed))
+        #expect(try await after.get(left).bytes == [2, 3])
+        #expect(try await after.get(first).bytes == [1])
+    }
+
     @Test func aDirectoryThatAKilledProcessMadeIsSyncedBeforeItIsTrusted() async throws {
         let disk = MemoryFileSystem()
         try disk.createDirectory("/data/objects/~temporary")

@@ -13,7 +13,8 @@ import StorageEngine
 ///
 ///     StorageCheck rows DIR ROWS SEED     random rows, a fifth of them overwriting others, a tenth late; written, flushed
 ///                                         and merged in random order; leaves the files and the engine's own answer
-///     StorageCheck scan DIR ROWS PARTS    that many rows in overlapping parts, scanned; prints the memory it took
+///     StorageCheck scan DIR ROWS PARTS    that many rows into overlapping parts
+///     StorageCheck scan DIR 0 0           scans them; prints the memory that the process took
 @main
 struct StorageCheck {
     static func main() async throws {

@@ -17,7 +17,7 @@ enum WideScan {
         options.durability = .os
         options.memoryLimit = .mebibytes(4_096)
         options.cacheSize = .mebibytes(16)
-        do {
+        if rows > 0 {
             let region = try await Region.open(directory: directory, tables: [table], options: options)
             let perPart = rows / parts
             for part in 0..<parts {
@@ -36,12 +36,10 @@ enum WideScan {
                 try await region.flush()
             }
             try await region.close()
-        }
-        // What writing took is not what scanning takes: start anew, and look from here on.
-        if CommandLine.arguments.count == 5, rows > 0 {
+        } else {
+            // What writing took is not what scanning takes: a process that only scans.
             let region = try await Region.open(directory: directory, tables: [table], options: options)
             let before = StorageCheck.memory().now
-            var most = before
             var found = 0
             var sum = 0.0
             let snapshot = region.snapshot
@@ -50,12 +48,13 @@ enum WideScan {
                 while let batch = try await scan.next() {
                     found += batch.rowCount
                     for value in batch.columns[2].float64s { sum += value }
-                    most = max(most, StorageCheck.memory().now)
                 }
             }
+            let segments = snapshot.segments(of: 1, overlapping: Int64.min...Int64.max)
+            let parts = segments.reduce(0) { $0 + snapshot.partCount(of: 1, in: $1) }
             print(
-                "\(found) rows of \(snapshot.partCount(of: 1, in: snapshot.segments(of: 1, overlapping: Int64.min...Int64.max)[0])) "
-                    + "parts, sum \(sum), resident before \(before >> 20) MiB, most \(most >> 20) MiB")
+                "\(found) rows of \(parts) parts, sum \(sum), resident before \(before >> 20) MiB, most "
+                    + "\(StorageCheck.memory().most >> 20) MiB")
             try await region.close()
         }
     }

@@ -69,7 +69,7 @@ import Testing
                 for row in rows { model.write(row) }
             }
             let place: Comment = "\(mode), seed \(seed), step \(step)"
-            try #require(region.snapshot.parts.problems() == [], place)
+            try #require(region.problems() == [], place)
             let found = try await region.snapshot.all(7).flatMap(GeneralTable.rows)
             try #require(found.count == model.all.count, place)
             if mode == .append {
@@ -256,6 +256,10 @@ import Testing
         try await refused(
             Schema(columns, keyCount: 1, timeColumn: 1), [.int64([1]), .int64([1]), .float64([1])],
             "its key is 1 columns")
+        try await refused(
+            Schema([columns[0], columns[1], .init("value", .float64, isNullable: true)], keyCount: 2, timeColumn: 1),
+            [.int64([1]), .int64([1]), Column(.float64([0]), validity: [false])],
+            "its column value may be null, the table's may not")
         // A null time cannot even be made: the schema does not allow it.
         let mismatch = #expect(throws: SchemaMismatch.self) {
             try RecordBatch(

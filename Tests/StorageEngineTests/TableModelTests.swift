@@ -2,8 +2,9 @@ import Columnar
 import ObjectStorage
 import Platform
 import Simulation
-import StorageEngine
 import Testing
+
+@testable import StorageEngine
 
 /// The real engine against a dictionary: random writes, flushes, merges, reopenings; nothing may differ at any step.
 @Suite struct TableModelTests {
@@ -51,6 +52,7 @@ import Testing
                 for row in rows { samples[SampleKey(id: row.id, time: row.time)] = row.value }
             }
 
+            try #require(region.problems() == [], "seed \(seed), step \(step)")
             let stored = try await region.snapshot.allSamples()
             try #require(stored.count == samples.count, "seed \(seed), step \(step)")
             for (key, value) in stored {
@@ -120,6 +122,11 @@ import Testing
             try await region.write(WriteBatch([TestTables.sampleRows([(1, 2, 2)])]))
         }
         #expect(error?.kind == .overloaded)
+        // What no flush makes room for is another matter: the same batch never fits.
+        let tooMuch = TestTables.sampleRows((0..<101).map { (Int64($0), 2, 2) })
+        let refusal = await #expect(throws: StorageError.self) { try await region.write(WriteBatch([tooMuch])) }
+        #expect(refusal?.kind == .refused)
+        #expect(refusal?.text.contains("write them in parts") == true)
         #expect(try await region.snapshot.allSamples().count == 100)
         try await region.flush()
         try await region.write(WriteBatch([TestTables.sampleRows([(1, 2, 2)])]))

@@ -82,9 +82,9 @@ import Testing
     }
 
     /// A flush a minute, 4 MiB give or take, one row in ten out of order by up to half an hour; then the night after.
-    @Test(arguments: [1, 10] as [Int64])
-    func aDayOfSteadyIngestIsWrittenFiveTimesAtMost(minutesPerFlush: Int64) {
-        var random = SeededGenerator(seed: 5)
+    @Test(arguments: [1, 10] as [Int64], UInt64(5)..<8)
+    func aDayOfSteadyIngestIsWrittenFiveTimesAtMost(minutesPerFlush: Int64, seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
         var table = Table()
         let first: Int64 = 100
         var now = first * Self.day
@@ -113,8 +113,8 @@ import Testing
     }
 
     /// A month of days of 2 GiB; ten rows a minute go anywhere into it, flushed every ten minutes.
-    @Test func aTrickleOfLateRowsCostsLessThanOneDayADay() {
-        var random = SeededGenerator(seed: 6)
+    @Test(arguments: [6, 9] as [UInt64]) func aTrickleOfLateRowsCostsLessThanOneDayADay(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
         var table = Table()
         let today: Int64 = 100
         let run: UInt64 = 2 << 30

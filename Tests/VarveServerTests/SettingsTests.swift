@@ -37,7 +37,8 @@ import Testing
     @Test(arguments: [
         ("data", ""), ("flush-age", "0"), ("flush-age", "2d"), ("memory-limit", "1MiB"), ("retention", "5m"),
         ("retention", "-1"), ("enable-admin-api", "yes"), ("log-level", "loud"), ("flush-size", "5GiB"),
-        ("query.max-samples", "0"), ("query.timeout", "0"), ("query.max-concurrency", "none"),
+        ("query.max-samples", "0"), ("disk-reserve", "-1"), ("disk-reserve", "much"), ("query.timeout", "0"),
+        ("query.max-concurrency", "none"),
         ("query.lookback-delta", "2d"), ("enable-experimental-functions", "maybe"), ("web.cors-origin", "("),
         ("query.max-series", "0"), ("query.max-memory", "1KiB"), ("query.max-points", "0"),
         ("query.queue-timeout", "2d"), ("limit-series", "-1"), ("limit-labels-per-series", "2000"),

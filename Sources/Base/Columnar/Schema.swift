@@ -36,6 +36,10 @@ public struct Schema: Sendable, Hashable {
             return "it has \(other.columns.count) columns instead of \(columns.count)"
         }
         for (i, (mine, theirs)) in zip(columns, other.columns).enumerated() where mine != theirs {
+            if mine.name == theirs.name, mine.type == theirs.type {
+                return "its column \(mine.name) \(theirs.isNullable ? "may" : "may not") be null, the table's "
+                    + (mine.isNullable ? "may" : "may not")
+            }
             return "column \(i + 1) is \(theirs.name) \(theirs.type) instead of \(mine.name) \(mine.type)"
         }
         if keyCount != other.keyCount { return "its key is \(other.keyCount) columns instead of \(keyCount)" }

@@ -62,6 +62,7 @@ enum OpenDatabase {
         options.flushSize = settings.flushSize
         options.durability = WAL.Durability(rawValue: settings.durability.rawValue) ?? .always
         if let limit = settings.memoryLimit { options.memoryLimit = limit }
+        options.diskReserve = settings.diskReserve
         options.limits = settings.bounds.limits
         if settings.retention > .zero { options.retention = settings.retention }
         return try await open(settings.dataDirectory, options, environment)

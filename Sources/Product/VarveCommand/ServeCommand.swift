@@ -43,6 +43,10 @@ struct ServeCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "Memory that unflushed rows may hold; beyond it writers get 503. (default: 512MiB)", valueName: "size"))
     var memoryLimit: String?
+    @Option(
+        help: ArgumentHelp(
+            "Free disk below which writers get 503, so that flushes have room. (default: 32MiB)", valueName: "size"))
+    var diskReserve: String?
     @Option(help: ArgumentHelp("Forget samples older than this; 0 keeps them. (default: 0)", valueName: "duration"))
     var retention: String?
     @Flag(
@@ -84,7 +88,8 @@ struct ServeCommand: AsyncParsableCommand {
     private var given: [String: String] {
         let all: [String: String?] = [
             "data": data, "listen": listen, "flush-age": flushAge, "flush-size": flushSize, "durability": durability,
-            "memory-limit": memoryLimit, "retention": retention, "enable-admin-api": enableAdminAPI.map { "\($0)" },
+            "memory-limit": memoryLimit, "disk-reserve": diskReserve, "retention": retention,
+            "enable-admin-api": enableAdminAPI.map { "\($0)" },
             "log-level": logLevel, "log-format": logFormat, "log-queries-longer-than": logQueriesLongerThan,
             "web.cors-origin": corsOrigin, "query.max-samples": queryMaxSamples, "query.timeout": queryTimeout,
             "query.max-concurrency": queryMaxConcurrency, "query.lookback-delta": queryLookbackDelta,

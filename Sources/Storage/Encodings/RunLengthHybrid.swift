@@ -47,6 +47,13 @@ public enum RunLengthHybrid {
     public static func decodeRuns(
         _ bytes: UnsafeRawBufferPointer, width: Int, count: Int
     ) throws(EncodingError) -> [Run] {
+        try measuredRuns(bytes, width: width, count: count).runs
+    }
+
+    /// The same, and how many bytes they take.
+    public static func measuredRuns(
+        _ bytes: UnsafeRawBufferPointer, width: Int, count: Int
+    ) throws(EncodingError) -> (runs: [Run], size: Int) {
         var cursor = BorrowedCursor(bytes, name)
         try check(width, count)
         var runs: [Run] = []
@@ -65,7 +72,7 @@ public enum RunLengthHybrid {
                 done += fields
             }
         }
-        return runs
+        return (runs, cursor.offset)
     }
 
     private static func append(_ run: Run, to runs: inout [Run]) {

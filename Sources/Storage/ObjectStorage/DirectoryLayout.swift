@@ -51,6 +51,23 @@ final class DirectoryLayout: Sendable {
         }
     }
 
+    /// Syncs every directory of objects, and those above the root's name.
+    func syncAll() throws {
+        guard try fileSystem.status(of: root)?.kind == .directory else { return }
+        try makeDurable(root)
+        var rest = [""]
+        while let directory = rest.popLast() {
+            try fileSystem.syncDirectory("\(root)/\(directory)")
+            for name in try fileSystem.list("\(root)/\(directory)") {
+                // What is no key is in no listing.
+                guard ObjectKey(directory + name) != nil,
+                    try fileSystem.status(of: "\(root)/\(directory)\(name)")?.kind == .directory
+                else { continue }
+                rest.append("\(directory)\(name)/")
+            }
+        }
+    }
+
     /// The directory is gone, and with it whatever was below.
     func forget(_ directory: String) {
         durable.withLock { known in known = known.filter { !$0.hasPrefix(directory) && !directory.hasPrefix($0) } }

@@ -8,7 +8,9 @@ import Synchronization
 /// - Conditions are checked and renames made under one lock per store. Other processes are kept away by the kernel lock
 ///   that the owner of the data directory holds; two stores over one root in one process would not see each other.
 /// - What is read is durable: a name whose sync failed is visible and may be gone after a crash, so it is put once more,
-///   under a sync that succeeds, before anybody is told of it. Else a commit could be taken for done that is not.
+///   under a sync that succeeds, before anybody is told of it. Else a commit could be taken for done that is not. Names
+///   that an earlier process left so are another matter: a manifest names what lasts, its head is replaced by the claim
+///   before anything follows from it, and who believes a listing instead calls `settleNames` before.
 /// - A file stands for one key: while `a` is an object, `a/b` is refused, and the other way round.
 /// - Tags are made of the content: replacing an object by the same bytes keeps its tag.
 public final class DirectoryStore: ObjectStore {
@@ -67,6 +69,10 @@ public final class DirectoryStore: ObjectStore {
         try await run("ask for space", "") { [environment, layout] in
             try environment.fileSystem.freeBytes(at: layout.root)
         }
+    }
+
+    public func settleNames() async throws(ObjectStoreError) {
+        try await run("sync", "") { [layout] in try layout.syncAll() }
     }
 
     /// A synced temporary file under its key, durably. Gone when that fails.

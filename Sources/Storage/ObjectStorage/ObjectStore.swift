@@ -20,6 +20,9 @@ public protocol ObjectStore: Sendable {
     func upload(to key: ObjectKey) async throws(ObjectStoreError) -> any ObjectUpload
     /// Bytes that may still be stored; nil: not known, or without bound.
     func freeBytes() async throws(ObjectStoreError) -> UInt64?
+    /// Every name that a listing shows now is durable when it returns. For whoever is about to believe a listing: an
+    /// earlier process may have been killed between giving an object its name and making the name last.
+    func settleNames() async throws(ObjectStoreError)
 }
 
 public enum PutCondition: Sendable, Hashable {

@@ -19,6 +19,9 @@ extension ObjectStore {
 
     /// Not known, or without bound.
     public func freeBytes() async throws(ObjectStoreError) -> UInt64? { nil }
+
+    /// What is listed is durable anyhow.
+    public func settleNames() async throws(ObjectStoreError) {}
 }
 
 private final class GatheredUpload: ObjectUpload {

@@ -62,4 +62,6 @@ public struct PrefixedStore: ObjectStore {
     }
 
     public func freeBytes() async throws(ObjectStoreError) -> UInt64? { try await store.freeBytes() }
+
+    public func settleNames() async throws(ObjectStoreError) { try await store.settleNames() }
 }

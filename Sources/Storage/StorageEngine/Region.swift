@@ -73,10 +73,11 @@ public final class Region: Sendable {
 
     /// Checks the rows, gives them a sequence number and puts them into the log's queue: the order of calls is the order
     /// of writes. They are neither durable nor visible before `commit`. Does not wait.
-    /// - Throws: `.refused` (the rows are wrong), `.overloaded` (memory; later), `.unavailable`, `.closed`.
+    /// - Throws: `.refused` (the rows are wrong, or too many for the memory limit at any time), `.overloaded` (memory;
+    ///   later), `.unavailable`, `.closed`.
     public func stage(_ batch: WriteBatch) throws(StorageError) -> StagedWrite {
         let placed = try BatchPlacement.place(batch.rows, tables)
-        let size = BatchPlacement.memorySize(batch.rows)
+        let size = try heldSize(of: batch)
         if let shortage = diskShortage.withLock({ $0 }) {
             counts.overloads.add(1, ordering: .relaxed)
             throw shortage.error
@@ -88,6 +89,18 @@ public final class Region: Sendable {
         }
         let sequence = try writer.stage(placed, BatchPlacement.logEntries(batch.rows), reservation)
         return StagedWrite(sequence: sequence, rows: batch.rowCount)
+    }
+
+    /// Bytes that the rows will hold. What no flush makes room for is not a matter of later.
+    private func heldSize(of batch: WriteBatch) throws(StorageError) -> Int {
+        let size = BatchPlacement.memorySize(batch.rows)
+        guard size <= writer.budget.limit else {
+            throw StorageError(
+                .refused,
+                "the rows of one write hold \(ByteCount(size)), and memory-limit is \(ByteCount(writer.budget.limit)): "
+                    + "write them in parts, or raise memory-limit")
+        }
+        return size
     }
 
     /// Returns when the staged write is durable and visible.
@@ -106,7 +119,7 @@ public final class Region: Sendable {
 
     /// Stages and commits; waits for room where memory is short (`admit`).
     public func write(_ batch: WriteBatch) async throws(StorageError) {
-        let staged = try await whenAdmitted(bytes: BatchPlacement.memorySize(batch.rows)) {
+        let staged = try await whenAdmitted(bytes: try heldSize(of: batch)) {
             () throws(StorageError) in try stage(batch)
         }
         try await commit(staged)

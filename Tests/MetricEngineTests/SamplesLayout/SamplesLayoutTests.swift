@@ -208,6 +208,28 @@ private func read(_ reader: any TableFileReader, _ scan: FileScan) async throws 
         }
     }
 
+    /// Every byte of a small file: refused with the file's name, or the answer is the same.
+    @Test(arguments: [false, true]) func everyFlippedByteIsRefusedOrChangesNothing(plainValues: Bool) async throws {
+        let rows = SampleRows.random(seed: 20, series: 6, most: 12)
+        let layout = layout(rowGroupRows: 30, plainValues: plainValues)
+        let good = try file(rows, layout, .compaction)
+        var errors = 0
+        for i in good.indices {
+            var bytes = good
+            bytes[i] ^= 1 << UInt8(i % 8)
+            do {
+                let found = try await read(try await open(bytes, layout), FileScan())
+                if found != rows { Issue.record("byte \(i) changed the answer") }
+            } catch let error as StorageError {
+                try #require(error.kind == .damaged || error.kind == .foreign, "byte \(i): \(error)")
+                try #require(error.text.contains("samples.parquet"), "byte \(i): \(error)")
+                errors += 1
+            }
+        }
+        #expect(errors > good.count / 2)
+    }
+
+    /// The same of larger files, at places from a seed.
     @Test(arguments: UInt64(20)..<24) func aFlippedByteIsAnErrorOrHarmless(seed: UInt64) async throws {
         let rows = SampleRows.random(seed: seed, series: 12, most: 60)
         let layout = layout(rowGroupRows: 300)

@@ -96,15 +96,28 @@ import Testing
         #expect(SeriesLabelColumns(choosingFrom: [:], most: 3).texts == [])
     }
 
-    @Test func damageIsTold() async throws {
+    /// Every byte of a small file: refused with the file's name, or the answer is the same.
+    @Test func everyFlippedByteIsRefusedOrChangesNothing() async throws {
         var random = SeededGenerator(seed: 3)
-        let bytes = try Self.file([try Self.rows(40, &random)], SeriesLayout.Options())
-        for at in stride(from: 0, to: bytes.count, by: 7) {
+        var options = SeriesLayout.Options()
+        options.rowGroupRows = 10
+        options.labelColumns = 4
+        let rows = try Self.rows(16, &random)
+        let bytes = try Self.file([rows], options)
+        var errors = 0
+        for i in bytes.indices {
             var damaged = bytes
-            damaged[at] ^= 0x20
-            // The column seq is not read.
-            guard let found = try? await Self.read(damaged, FileScan()) else { continue }
-            #expect(try await Self.read(bytes, FileScan()) == found, "byte \(at)")
+            damaged[i] ^= 1 << UInt8(i % 8)
+            do {
+                // The column seq is not read.
+                let found = try await Self.read(damaged, FileScan())
+                if found != rows { Issue.record("byte \(i) changed the answer") }
+            } catch let error as StorageError {
+                try #require(error.kind == .damaged || error.kind == .foreign, "byte \(i): \(error)")
+                try #require(error.text.contains("series/1"), "byte \(i): \(error)")
+                errors += 1
+            }
         }
+        #expect(errors > bytes.count / 2)
     }
 }

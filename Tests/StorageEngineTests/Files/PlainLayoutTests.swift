@@ -130,6 +130,76 @@ import Testing
                 + #"{"name":"flag","type":"bool"},{"name":"note \"é\"","type":"text","nullable":true}],"key":2}"#)
     }
 
+    @Test func eachColumnHasTheEncodingThatSuitsItsValues() async throws {
+        var random = SeededGenerator(seed: 5)
+        let schema = Schema(
+            [
+                .init("path", .text), .init("at", .timestamp), .init("host", .text), .init("level", .float64),
+                .init("noise", .float64, isNullable: true), .init("code", .int64), .init("isOn", .bool),
+            ], keyCount: 2, timeColumn: 1)
+        let rows = 0..<20_000
+        func texts(_ make: (Int) -> String) -> Column { .bytes(BytesColumn(rows.map { Array(make($0).utf8) })) }
+        let large = [Int64.min, .max, 123_456_789_012_345]
+        let batch = try RecordBatch(
+            schema,
+            [
+                texts { "/a/long/common/prefix/\(1_000_000 + $0)" }, .int64(rows.map { Int64($0) * 15_000 }),
+                texts { _ in "host-\(Int.random(in: 0..<500, using: &random))" },
+                .float64(rows.map { _ in Double(Int.random(in: 0..<5, using: &random)) * 0.1 }),
+                Column(
+                    .float64(rows.map { $0 % 9 == 0 ? 0 : Double.random(in: 0...1, using: &random) }),
+                    validity: rows.map { $0 % 9 != 0 }),
+                .int64(rows.map { _ in large[Int.random(in: 0..<3, using: &random)] }),
+                Column(.bool(rows.map { $0 < 10_000 })),
+            ])
+        var writer = try PlainLayout().makeWriter(try Self.context(schema))
+        try writer.append(batch)
+        let bytes = try writer.finish()
+        let file = try await ParquetFile.open(name: "a", source: MemoryByteSource(bytes))
+        var chosen: [PageEncoding] = []
+        for column in schema.columns.indices {
+            chosen.append(try await file.read(PageRequest(rowGroup: 0, column: column)).pages[0].encoding)
+        }
+        #expect(
+            chosen == [
+                .deltaByteArray, .deltaBinaryPacked, .rleDictionary, .rleDictionary, .byteStreamSplit, .rleDictionary,
+                .rle,
+            ])
+        let reader = try await PlainLayout().open(MemoryByteSource(bytes), name: "a", schema: schema)
+        let cursor = reader.cursor(FileScan())
+        var found = RecordBatchBuilder(schema)
+        while let part = try await cursor.next() { found.append(part, 0..<part.rowCount) }
+        #expect(found.finish() == batch)
+    }
+
+    /// Every byte of a small file with nulls and every type: refused with the file's name, or the answer is the same.
+    @Test(arguments: [PageCompression.none, .zstd(1)])
+    func everyFlippedByteIsRefusedOrChangesNothing(compression: PageCompression) async throws {
+        var random = SeededGenerator(seed: 4)
+        var options = PlainLayout.Options()
+        options.rowGroupRows = 12
+        options.pageRows = 6
+        options.compression = compression
+        let bytes = try Self.file([try Self.rows(20, &random)], options)
+        // As it is read: placeholders of nulls are no part of the answer.
+        let rows = try await Self.read(bytes, FileScan())
+        var errors = 0
+        for i in bytes.indices {
+            var damaged = bytes
+            damaged[i] ^= 1 << UInt8(i % 8)
+            do {
+                // The column seq is not read.
+                let found = try await Self.read(damaged, FileScan())
+                if found != rows { Issue.record("byte \(i) changed the answer") }
+            } catch let error as StorageError {
+                try #require(error.kind == .damaged || error.kind == .foreign, "byte \(i): \(error)")
+                try #require(error.text.contains("things/1"), "byte \(i): \(error)")
+                errors += 1
+            }
+        }
+        #expect(errors > bytes.count / 2)
+    }
+
     @Test func anotherSchemaAndDamageAreTold() async throws {
         var random = SeededGenerator(seed: 2)
         let bytes = try Self.file([try Self.rows(50, &random)], PlainLayout.Options())

@@ -1,4 +1,6 @@
+import Columnar
 import MetricEngine
+import MetricModel
 import ObjectStorage
 public import Platform
 import StorageEngine
@@ -13,12 +15,15 @@ public struct VerifyReport: Sendable {
     public var problems: [String] = []
     /// Objects that no manifest names: harmless, collected at the next start.
     public var unnamed: [String] = []
+    /// Records that the log holds, and rows in them: those that are in objects too, and those that are not yet.
+    public var logRecords: UInt64 = 0
+    public var logRows: UInt64 = 0
     public init() {}
 }
 
 extension Database {
     /// Reads every object that the manifest names, checks size, checksum, every page and every row count, and reads the
-    /// log without changing it. The directory may be in use.
+    /// log, down to the rows in its records. Changes nothing; the directory may be in use.
     /// - Parameter progress: told how many of how many objects are done.
     public static func verify(
         at path: String, environment: Environment = .live, progress: @Sendable (Int, Int) -> Void = { _, _ in }
@@ -42,6 +47,36 @@ extension Database {
                 report.problems.append(damage)
             }
         } catch { report.problems.append(error.description) }
+        do throws(StorageError) {
+            let check = try await checkRows(directory.log + "/" + StoredLogPlace.region, environment)
+            report.logRecords = check.records
+            report.logRows = check.rows
+            report.problems += check.problems
+        } catch { report.problems.append(error.text) }
         return report
+    }
+
+    /// A server may remove a file of the log while this begins to read it: then it begins anew.
+    private static func checkRows(_ log: String, _ environment: Environment) async throws(StorageError) -> LogCheck {
+        func attempt() async throws(StorageError) -> LogCheck {
+            try await LogCheck.run(
+                directory: log, tables: MetricStore.tables(layouts: .standard), environment: environment,
+                examine: { labelProblem($0) })
+        }
+        for _ in 0..<2 {
+            do throws(StorageError) { return try await attempt() } catch { continue }
+        }
+        return try await attempt()
+    }
+
+    private static func labelProblem(_ rows: TableRows) -> String? {
+        guard rows.table == SeriesTable.number else { return nil }
+        let (metrics, labels) = (rows.batch.columns[2].byteStrings, rows.batch.columns[3].byteStrings)
+        for row in 0..<rows.batch.rowCount {
+            do throws(MalformedBytes) {
+                _ = try LabelEncoding.decode(metric: metrics[row], labels: labels[row])
+            } catch { return "the labels of series \(rows.batch.columns[1].int64s[row]) cannot be read \(error)" }
+        }
+        return nil
     }
 }

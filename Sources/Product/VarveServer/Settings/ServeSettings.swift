@@ -30,6 +30,8 @@ public struct ServeSettings: Sendable, Equatable {
     public var durability = Durability.always
     /// What unflushed rows may hold before writers are told to come back; nil: 512 MiB. At least 64 MiB.
     public var memoryLimit: ByteCount?
+    /// Below so much free disk writers are told to come back. 0 never refuses.
+    public var diskReserve = ByteCount.mebibytes(32)
     /// Zero keeps everything. Else at least 1 h.
     public var retention = Duration.zero
     public var isAdminAPIEnabled = false
@@ -56,8 +58,8 @@ public struct ServeSettings: Sendable, Equatable {
     /// Names as flags have them; `flush-age` is `VARVE_FLUSH_AGE` in the environment.
     public static let names =
         [
-            "data", "listen", "flush-age", "flush-size", "durability", "memory-limit", "retention", "enable-admin-api",
-            "log-level", "log-format", "log-queries-longer-than", "web.cors-origin",
+            "data", "listen", "flush-age", "flush-size", "durability", "memory-limit", "disk-reserve", "retention",
+            "enable-admin-api", "log-level", "log-format", "log-queries-longer-than", "web.cors-origin",
             "query.max-samples", "query.timeout", "query.max-concurrency", "query.lookback-delta",
             "enable-experimental-functions",
         ] + BoundSettings.names
@@ -118,6 +120,11 @@ public struct ServeSettings: Sendable, Equatable {
                 return refuse("use at least 64MiB, as in 2GiB")
             }
             memoryLimit = limit
+        case "disk-reserve":
+            guard let reserve = ByteCount(text: text), reserve.bytes >= 0 else {
+                return refuse("use 0 to write until the disk is full, or a size as in 1GiB")
+            }
+            diskReserve = reserve
         case "retention":
             guard let age = DurationParameter.parse(text), age == 0 || age >= 3_600_000 else {
                 return refuse("use 0 to keep everything, or at least 1h, as in 90d")
@@ -176,7 +183,8 @@ public struct ServeSettings: Sendable, Equatable {
         [
             ("data", dataDirectory), ("listen", ListenAddress.text(host, port)),
             ("flush-age", Self.text(flushAge)), ("flush-size", "\(flushSize)"), ("durability", durability.rawValue),
-            ("memory-limit", memoryLimit.map { "\($0)" } ?? "512 MiB"), ("retention", Self.text(retention)),
+            ("memory-limit", memoryLimit.map { "\($0)" } ?? "512 MiB"), ("disk-reserve", "\(diskReserve)"),
+            ("retention", Self.text(retention)),
             ("enable-admin-api", "\(isAdminAPIEnabled)"), ("log-level", logLevel.rawValue),
             ("log-format", logFormat.rawValue), ("log-queries-longer-than", Self.text(slowQueryThreshold)),
             ("web.cors-origin", allowedOrigins), ("query.max-samples", "\(maximumSamples)"),

@@ -1,10 +1,16 @@
 public import Columnar
+import Compression
+import Encodings
 
-/// Chunks whose encoding the data chooses: the first pages are encoded and compressed in every way that suits the type,
-/// and the smallest wins, for the whole chunk (a chunk with pages in several encodings stops some readers).
+/// Chunks whose encoding the data choose, one for the whole chunk: pages in several encodings stop some readers.
+///
+/// - A sample, from everywhere in the chunk, is encoded and compressed in every way that suits the type; the smallest wins.
+/// - A dictionary looks worse in a sample than it is: the whole shares it. So byte strings get one without a trial where at
+///   most three quarters of the sample are distinct. Of numbers it is tried then, and else not even made.
 extension EncodedChunk {
-    /// Rows that are tried; a fraction of a row group, so that the choice costs little beside the encoding.
-    private static let trialRows = 8_192
+    /// Values that are tried; a fraction of a row group, so that the choice costs little beside the encoding.
+    private static let trialValues = 2_048
+    private static let stretches = 4
 
     /// - Parameter column: one value a row, a placeholder where it is null.
     /// - Throws: `.misuse` where the column's values are not of the leaf's type.
@@ -13,20 +19,44 @@ extension EncodedChunk {
     ) throws(ParquetError) -> EncodedChunk {
         let validity = leaf.maximumDefinition > 0 ? column.validity : nil
         let values = column.values.present(validity)
-        let trialEnd = min(column.count, trialRows)
-        let head = validity.map { Array($0[..<trialEnd]) }
-        let present = head.map { flags in flags.count { $0 } } ?? trialEnd
-        let trial = values[0..<present]
+        let encoding = try encoding(of: values, leaf, compression)
+        let isOptional = leaf.maximumDefinition > 0
+        switch (encoding, column.values, values) {
+        case (.deltaBinaryPacked, .int64(let all), _) where compression.codec == .zstd:
+            // Whole bytes compress better than bits: see `DeltaBinaryPacked.Form`.
+            return .deltas(
+                all, validity: validity, isOptional: isOptional, pageRows: pageRows, compression: compression)
+        case (.rleDictionary, _, .bytes(let present)):
+            // The same as below; bounds are found among the entries, which are fewer.
+            return .dictionary(
+                present: present, validity: validity, rows: column.count, isOptional: isOptional, pageRows: pageRows,
+                compression: compression)
+        default: break
+        }
+        return try EncodedChunk(
+            values, of: leaf, as: encoding, validity: validity, pageRows: pageRows, compression: compression)
+    }
+
+    private static func encoding(
+        of values: ParquetValues, _ leaf: ParquetLeaf, _ compression: PageCompression
+    ) throws(ParquetError) -> PageEncoding {
+        let sample = values.sample(of: trialValues, in: stretches)
+        let repeats = sample.repeatsOften
+        if repeats, leaf.physical == .byteArray { return .rleDictionary }
         var best: (encoding: PageEncoding, size: Int)?
-        for encoding in leaf.candidates {
-            let chunk = try EncodedChunk(
-                trial, of: leaf, as: encoding, validity: head, pageRows: pageRows, compression: compression)
+        for encoding in leaf.candidates where repeats || encoding != .rleDictionary || leaf.physical == .byteArray {
+            let chunk: EncodedChunk
+            if encoding == .deltaBinaryPacked, compression.codec == .zstd, case .int64(let part) = sample {
+                chunk = .deltas(
+                    part, validity: nil, isOptional: false, pageRows: trialValues, compression: compression)
+            } else {
+                chunk = try EncodedChunk(
+                    sample, of: leaf, as: encoding, pageRows: trialValues, compression: compression)
+            }
             let size = try chunk.storedSize()
             if size < best?.size ?? .max { best = (encoding, size) }
         }
-        return try EncodedChunk(
-            values, of: leaf, as: best?.encoding ?? .plain, validity: validity, pageRows: pageRows,
-            compression: compression)
+        return best?.encoding ?? .plain
     }
 
     private func storedSize() throws(ParquetError) -> Int {
@@ -34,6 +64,41 @@ extension EncodedChunk {
         if let dictionary { size += try compression.stored(dictionary.values)?.count ?? dictionary.values.count }
         for page in pages { size += try compression.stored(page.encoded)?.count ?? page.encoded.count }
         return size
+    }
+}
+
+extension ParquetValues {
+    /// About `most` of the values: stretches from everywhere; all where there are no more.
+    fileprivate func sample(of most: Int, in stretches: Int) -> ParquetValues {
+        guard count > most else { return self }
+        let length = most / stretches
+        let starts = (0..<stretches).map { $0 * (count - length) / (stretches - 1) }
+        func taken<T>(_ values: [T]) -> [T] { starts.flatMap { values[$0..<$0 + length] } }
+        switch self {
+        case .boolean(let values): return .boolean(taken(values))
+        case .int32(let values): return .int32(taken(values))
+        case .int64(let values): return .int64(taken(values))
+        case .float(let values): return .float(taken(values))
+        case .double(let values): return .double(taken(values))
+        case .bytes(let values):
+            var part = BytesColumn()
+            for start in starts { part.append(contentsOf: values, in: start..<start + length) }
+            return .bytes(part)
+        }
+    }
+
+    /// At most three quarters of the values are distinct.
+    fileprivate var repeatsOften: Bool {
+        let limit = count - count / 4
+        return switch self {
+        case .boolean: false
+        case .int32(let values): DictionaryEncoding.encode(values.map(Int64.init), limit: limit) != nil
+        case .int64(let values): DictionaryEncoding.encode(values, limit: limit) != nil
+        case .float(let values):
+            DictionaryEncoding.encode(values.map { Int64($0.bitPattern) }, limit: limit) != nil
+        case .double(let values): DictionaryEncoding.encode(values, limit: limit) != nil
+        case .bytes(let values): DictionaryEncoding.encode(values, limit: limit) != nil
+        }
     }
 }
 

@@ -63,6 +63,9 @@ struct PageUnpacker {
             guard repetitionBytes <= body.count, definitionBytes <= body.count - repetitionBytes,
                 repetitionBytes + definitionBytes <= header.uncompressedSize
             else { throw place.damaged("its levels are longer than the page") }
+            guard !isStrict || (leaf.maximumRepetition > 0 || repetitionBytes == 0),
+                !isStrict || (leaf.maximumDefinition > 0 || definitionBytes == 0)
+            else { throw place.damaged("levels that its column does not have") }
             let definitionStart = body.lowerBound + repetitionBytes
             let valuesStart = definitionStart + definitionBytes
             let plainSize = header.uncompressedSize - repetitionBytes - definitionBytes

@@ -132,9 +132,10 @@ extension ParquetPage {
                 try DeltaByteArrays.decodeLengths(raw, count: presentCount, into: &found)
             }
         case .deltaByteArray:
-            _ = try decode { (raw) throws(EncodingError) in
-                try DeltaByteArrays.decode(raw, count: presentCount, limit: limit, into: &found)
-            }
+            try checkEnd(
+                try decode { (raw) throws(EncodingError) in
+                    try DeltaByteArrays.decode(raw, count: presentCount, limit: limit, into: &found)
+                })
             guard width == 0 || (0..<found.count).allSatisfy({ found[$0].count == width }) else {
                 throw place.damaged("a value that does not have \(width) bytes")
             }
@@ -160,7 +161,7 @@ extension ParquetPage {
         case .rle:
             if presentCount == 0 { return [] }
             var codes: [UInt32] = []
-            _ = try decode { (raw) throws(EncodingError) in
+            let size = try decode { (raw) throws(EncodingError) in
                 guard raw.count >= 4,
                     case let length = raw.loadUnaligned(as: UInt32.self).littleEndian, length <= raw.count - 4
                 else { throw EncodingError("RLE", "no length before the flags that fits the page") }
@@ -168,6 +169,7 @@ extension ParquetPage {
                     UnsafeRawBufferPointer(rebasing: raw[4..<4 + Int(length)]), width: 1, count: presentCount,
                     into: &codes)
             }
+            try checkEnd(size + 4)
             return codes.map { $0 == 1 }
         default: throw unexpectedEncoding
         }

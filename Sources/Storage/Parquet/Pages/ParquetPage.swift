@@ -42,13 +42,17 @@ public struct ParquetPage: Sendable {
     private func runs(_ levels: [UInt8], maximum: Int) throws(ParquetError) -> [RunLengthHybrid.Run] {
         guard maximum > 0, let largest = UInt32(exactly: maximum) else { return [] }
         let found = try decode { (raw: UnsafeRawBufferPointer) throws(EncodingError) in
-            try RunLengthHybrid.decodeRuns(
+            try RunLengthHybrid.measuredRuns(
                 raw, width: RunLengthHybrid.width(forLargest: largest), count: valueCount)
         } of: {
             levels
         }
-        guard found.allSatisfy({ $0.value <= largest }) else { throw place.damaged("a level above \(maximum)") }
-        return found
+        // No checksum is over the header: where levels end and values begin must follow from both.
+        guard !isStrict || found.size == levels.count else {
+            throw place.damaged("\(levels.count - found.size) bytes behind its levels")
+        }
+        guard found.runs.allSatisfy({ $0.value <= largest }) else { throw place.damaged("a level above \(maximum)") }
+        return found.runs
     }
 
     /// Rows that begin in the page.
@@ -95,9 +99,11 @@ public struct ParquetPage: Sendable {
     public func codeRuns() throws(ParquetError) -> [RunLengthHybrid.Run] {
         guard encoding.usesDictionary else { throw place.misuse("its values are \(encoding), not codes") }
         if presentCount == 0 { return [] }
-        return try decode { (raw) throws(EncodingError) in
-            try RunLengthHybrid.decodeRuns(try codeBytes(raw), width: Int(raw[0]), count: presentCount)
+        let (runs, size) = try decode { (raw) throws(EncodingError) in
+            try RunLengthHybrid.measuredRuns(try codeBytes(raw), width: Int(raw[0]), count: presentCount)
         }
+        try checkEnd(size + 1)
+        return runs
     }
 
     private func codeBytes(_ raw: UnsafeRawBufferPointer) throws(EncodingError) -> UnsafeRawBufferPointer {
@@ -136,9 +142,9 @@ public struct ParquetPage: Sendable {
         }
     }
 
-    private func checkEnd(_ consumed: Int) throws(ParquetError) {
+    func checkEnd(_ consumed: Int) throws(ParquetError) {
         guard !isStrict || consumed == values.count else {
-            throw place.damaged("\(values.count - consumed) bytes behind its \(presentCount) codes")
+            throw place.damaged("\(values.count - consumed) bytes behind its \(presentCount) values")
         }
     }
 }

@@ -5,12 +5,13 @@ import Platform
 /// A table as it is: each column of the schema is a column of the file, and `seq` comes last.
 ///
 ///     column               type                                encoding
-///     int64, timestamp     INT64 (TIMESTAMP(MILLIS))           DELTA_BINARY_PACKED
-///     float64              DOUBLE                              BYTE_STREAM_SPLIT
-///     bytes, text          BYTE_ARRAY (STRING)                 RLE_DICTIONARY, one dictionary per row group
-///     bool                 BOOLEAN                             PLAIN
+///     int64, timestamp     INT64 (TIMESTAMP(MILLIS))           DELTA_BINARY_PACKED, RLE_DICTIONARY
+///     float64              DOUBLE                              BYTE_STREAM_SPLIT, PLAIN, RLE_DICTIONARY
+///     bytes, text          BYTE_ARRAY (STRING)                 RLE_DICTIONARY, DELTA_(LENGTH_)BYTE_ARRAY
+///     bool                 BOOLEAN                             PLAIN, RLE
 ///     seq                  INT64                               RLE_DICTIONARY, one run
 ///
+/// - Of the encodings the smallest is taken, for each row group by itself (`EncodedChunk.chosen`).
 /// - Rows are sorted by the key columns; nulls stand only in columns that allow them.
 /// - All columns share their page boundaries.
 /// - `seq` is the part's highest sequence number for all rows; it is for readers of the file and not read back.
@@ -137,7 +138,9 @@ private struct PlainFileWriter: TableFileWriter {
         do {
             file.beginRowGroup()
             for (i, column) in rows.columns.enumerated() {
-                try file.write(chunk(column, context.schema.columns[i].isNullable, pageRows), column: i)
+                let chunk = try EncodedChunk.chosen(
+                    column, of: file.schema.leaves[i], pageRows: pageRows, compression: options.compression)
+                try file.write(chunk, column: i)
             }
             let sequence = Int64(bitPattern: context.sequences.upperBound.rawValue)
             try file.write(
@@ -147,27 +150,6 @@ private struct PlainFileWriter: TableFileWriter {
             try file.endRowGroup(rows: rows.rowCount)
         } catch {
             throw StorageError(.unavailable, "a row group of table \(context.table) was not written: \(error)")
-        }
-    }
-
-    private func chunk(_ column: Column, _ isOptional: Bool, _ pageRows: Int) -> EncodedChunk {
-        switch column.values {
-        case .int64(let values):
-            .deltas(
-                values, validity: column.validity, isOptional: isOptional, pageRows: pageRows,
-                compression: options.compression)
-        case .float64(let values):
-            .doubles(
-                values, validity: column.validity, isOptional: isOptional, pageRows: pageRows,
-                compression: options.compression)
-        case .bytes(let values):
-            .dictionary(
-                values, validity: column.validity, isOptional: isOptional, pageRows: pageRows,
-                compression: options.compression)
-        case .bool(let values):
-            .booleans(
-                values, validity: column.validity, isOptional: isOptional, pageRows: pageRows,
-                compression: options.compression)
         }
     }
 }

@@ -150,24 +150,7 @@ extension Region {
         let cut = manifest.manifest.cut
         try await log.replay(after: cut, batchBytes: 4 << 20) { [self] records in
             for record in records {
-                var rows: [TableRows] = []
-                for entry in record.entries {
-                    guard let table = tables[entry.table] else {
-                        throw StorageError(
-                            .foreign,
-                            "log record \(record.sequence) is of table number \(entry.table), which this version does "
-                                + "not know; open it with the version that wrote it")
-                    }
-                    do throws(MalformedBytes) {
-                        let batch = try RowEncoding.decode(entry.payload, as: table.schema)
-                        rows.append(TableRows(table: entry.table, batch: batch))
-                    } catch {
-                        throw StorageError(
-                            .damaged,
-                            "log record \(record.sequence) of table \(table.name) cannot be read \(error); "
-                                + "`varve wal inspect` shows the log, `varve wal salvage` keeps what is good")
-                    }
-                }
+                let rows = try record.rows(tables)
                 let placed = try BatchPlacement.place(rows, tables)
                 let size = BatchPlacement.memorySize(rows)
                 var reservation = writer.budget.reserve(size)

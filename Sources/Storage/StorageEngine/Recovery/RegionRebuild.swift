@@ -78,6 +78,8 @@ public struct RegionRebuild: Sendable {
     ) async throws(StorageError) -> RegionRebuild {
         do {
             var report = RegionRebuild()
+            // The new manifest names what a listing shows, and its cut lets the log go.
+            try await store.settleNames()
             let log = try await logOf(logDirectory, environment)
             let files = try await report.readAll(store, tables, region, progress)
             let plan = RebuildPlan(files, log: log.sequences)
