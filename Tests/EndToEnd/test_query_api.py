@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 import urllib.parse
+import zlib
 
 import pytest
 from bodies import HEADERS, field, series, snappy_literal, varint
@@ -309,6 +310,17 @@ def test_a_large_answer_is_streamed(varve):
     assert status == 200 and headers.get("transfer-encoding") == "chunked"
     result = json.loads(body)["data"]["result"]
     assert len(result) == 20_000 and all(len(series["values"]) == 61 for series in result)
+
+
+def test_answers_come_in_the_coding_that_is_asked_for(varve):
+    question = "/api/v1/query", {"query": "wide", "time": NOW}
+    status, plain, headers = varve.request(*question)
+    assert status == 200 and "content-encoding" not in {name.lower() for name in headers}
+    for coding, unpack in ("deflate", zlib.decompress), ("gzip", gzip.decompress):
+        status, body, headers = varve.request(*question, headers={"Accept-Encoding": coding})
+        headers = {name.lower(): value for name, value in headers.items()}
+        assert status == 200 and headers["content-encoding"] == coding
+        assert len(body) < len(plain) / 4 and unpack(body) == plain
 
 
 def test_a_directory_is_asked_beside_its_server_and_nothing_changes(varve):

@@ -1,4 +1,3 @@
-import Compression
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -99,9 +98,9 @@ struct APIResponder: HTTPResponder {
         let status = HTTPResponse.Status(code: answer.status)
         if ContentCoding.isWorthwhile(answer.body) {
             headers.append(HTTPField(name: .vary, value: "accept-encoding"))
-            if ContentCoding.takesGzip(accepted) {
-                headers[.contentEncoding] = "gzip"
-                return Response(status: status, headers: headers, body: compressed(answer.body))
+            if let coding = ContentCoding.taken(by: accepted) {
+                headers[.contentEncoding] = coding.rawValue
+                return Response(status: status, headers: headers, body: compressed(answer.body, coding))
             }
         }
         switch answer.body {
@@ -126,17 +125,19 @@ struct APIResponder: HTTPResponder {
     }
 
     /// Compressed while it is sent: the whole text is never there, compressed or not.
-    private static func compressed(_ body: APIAnswer.Body) -> ResponseBody {
+    private static func compressed(_ body: APIAnswer.Body, _ coding: ContentCoding) -> ResponseBody {
         switch body {
         case .whole(let bytes):
             return ResponseBody { writer in
-                try await writer.write(ByteBuffer(bytes: try Gzip.compress(bytes, level: GzipStream.level)))
+                let stream = try GzipStream(coding)
+                let first = try stream.compress(bytes)
+                try await writer.write(ByteBuffer(bytes: first + (try stream.finish())))
                 try await writer.finish(nil)
             }
         case .pieces(let pieces):
             return ResponseBody { writer in
                 var pieces = pieces
-                let stream = try GzipStream()
+                let stream = try GzipStream(coding)
                 while let piece = pieces.next() {
                     let short = try stream.compress(piece)
                     if !short.isEmpty { try await writer.write(ByteBuffer(bytes: short)) }

@@ -1,6 +1,6 @@
 import CZlib
 
-/// A gzip member made piece by piece, for answers that are longer than memory should hold.
+/// A gzip member, or a zlib stream, made piece by piece, for answers that are longer than memory should hold.
 ///
 /// Output comes when zlib has enough of it: `compress` may return nothing for a while, `finish` returns the rest.
 final class GzipStream {
@@ -15,12 +15,12 @@ final class GzipStream {
     /// zlib keeps a pointer back to it, so it stays where it is.
     private let stream: UnsafeMutablePointer<z_stream>
 
-    init() throws(Failure) {
+    init(_ coding: ContentCoding) throws(Failure) {
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
-        // 15 bits of window, and 16 for 'a gzip header, not zlib's'.
+        // 15 bits of window, and 16 for 'a gzip header, not zlib's'. HTTP means zlib's by deflate (RFC 9110, 8.4.1.2).
         let status = deflateInit2_(
-            stream, Int32(Self.level), Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+            stream, Int32(Self.level), Z_DEFLATED, coding == .gzip ? 15 + 16 : 15, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
             Int32(MemoryLayout<z_stream>.size))
         // `deflateEnd` takes a stream that was never begun for what it is.
         guard status == Z_OK else { throw Failure(status: status) }
@@ -67,7 +67,9 @@ final class GzipStream {
 }
 
 /// Which answers are compressed, and for whom.
-enum ContentCoding {
+enum ContentCoding: String {
+    case gzip, deflate
+
     /// Shorter bodies fit a packet as they are.
     static let smallest = 1_024
 
@@ -78,8 +80,8 @@ enum ContentCoding {
         }
     }
 
-    /// Whether `Accept-Encoding` names gzip, or everything, and does not take it back by `q=0`.
-    static func takesGzip(_ header: String) -> Bool {
+    /// gzip where `Accept-Encoding` names it, or everything; else deflate where it names that. `q=0` takes back.
+    static func taken(by header: String) -> ContentCoding? {
         var answers: [String: Bool] = [:]
         for entry in header.lowercased().split(separator: ",") {
             let parts = entry.split(separator: ";").map { String($0).trimmedASCII }
@@ -87,6 +89,7 @@ enum ContentCoding {
             let weight = parts.dropFirst().first { $0.hasPrefix("q=") }.flatMap { Double($0.dropFirst(2)) } ?? 1
             answers[name] = weight > 0
         }
-        return answers["gzip"] ?? answers["x-gzip"] ?? answers["*"] ?? false
+        if answers["gzip"] ?? answers["x-gzip"] ?? answers["*"] ?? false { return .gzip }
+        return answers["deflate"] ?? false ? .deflate : nil
     }
 }
