@@ -55,6 +55,48 @@ import Testing
         #expect(infos.count == 1 && infos[0].contains("from buckets 2 to 2, with a max diff of 5, over 1 samples"))
     }
 
+    /// Bytes of a literal that are no UTF-8 equal no label, and name none.
+    @Test func literalsMayHoldAnyByte() async throws {
+        let engine = QueryEngine([series([("__name__", "x"), ("a", "é")], [1])])
+        #expect(try await engine.vector(#"x{a!="\xc5"}"#, at: 0) == ["x{a=é} 1.0"])
+        #expect(try await engine.vector(#"x{a="\xc3\251"}"#, at: 0) == ["x{a=é} 1.0"])
+        #expect(try await engine.vector(#"x{a="\xc3"}"#, at: 0) == [])
+        for (query, reason) in [
+            (#"count_values("a\xc5z", x)"#, #"invalid label name "a\xc5z""#),
+            (
+                #"label_join(x, "\x80", "-", "a")"#,
+                #"invalid destination label name in label_join(): \x80"#
+            ), (#"label_join(x, "b", "-", "\x80")"#, #"invalid source label name in label_join(): \x80"#),
+            (
+                #"label_replace(x, "\xff", "$1", "a", "(.*)")"#,
+                #"invalid destination label name in label_replace(): \xff"#
+            ),
+        ] {
+            await #expect(throws: QueryError.execution(reason)) { try await engine.instant(query, at: 0) }
+        }
+    }
+
+    /// Info series are those of the time at which the argument is, where that is one.
+    @Test(arguments: [
+        ("info(m @ 0)", "v1"), ("info(ceil(m @ 0))", "v1"), ("info(m @ 0 * 1)", "v1"),
+        ("info(count_over_time(m[2m] @ 0))", "v1"), ("info(m offset 3m)", "v1"),
+        ("info(m @ 120 + m @ 180 offset 1m)", "v1"), ("info(last_over_time(m[1m:1m] @ 60))", "v1"),
+        ("info(m)", "v2"), ("info(m @ 0 + m @ 60)", "v2"), ("info(scalar(m @ 0) * m)", "v2"),
+        ("info(m @ 0 or vector(1))", "v2"),
+    ])
+    func infoIsThatOfTheArgumentsTime(query: String, version: String) async throws {
+        func info(_ version: String, _ values: [Double?]) -> SeriesRun {
+            series(
+                [("__name__", "target_info"), ("instance", "a"), ("job", "1"), ("version", version)], values)
+        }
+        let engine = QueryEngine([
+            series([("__name__", "m"), ("instance", "a"), ("job", "1")], [1, 2, 3, 4, 5]),
+            info("v1", [1, 1, 1, StaleMarker.value]), info("v2", [nil, nil, nil, nil, 1]),
+        ])
+        let found = try await engine.vector(query, at: 240_000).filter { $0.contains("instance") }
+        #expect(found.count == 1 && found[0].contains("version=\(version)"), "\(found)")
+    }
+
     @Test func labelsAreRewritten() async throws {
         let engine = QueryEngine([series([("__name__", "x"), ("a", "one-two"), ("b", "z")], [1])])
         let replaced = try await engine.vector(

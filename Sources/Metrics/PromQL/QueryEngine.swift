@@ -39,7 +39,7 @@ public struct QueryEngine: Sendable {
         let evaluator = Evaluator(try await ground(for: planner, text: text))
         let value: QueryValue
         switch planned.node {
-        case .string(let text): value = .string(timestamp: time, value: text)
+        case .string(let text): value = .string(timestamp: time, value: StrayByte.replaced(text))
         case .matrix(let argument): value = .matrix(try evaluator.rawSamples(of: argument, at: time))
         default:
             let columns = try Evaluator.finished(try evaluator.evaluate(planned.node, planner.grid))

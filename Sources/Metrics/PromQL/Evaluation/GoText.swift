@@ -57,7 +57,12 @@ enum GoText {
             case let control where control.value < 0x20 || control.value == 0x7f:
                 let digits = String(control.value, radix: 16)
                 quoted += "\\x" + (digits.utf8.count == 1 ? "0" : "") + digits
-            default: quoted.unicodeScalars.append(scalar)
+            default:
+                if let byte = StrayByte.byte(scalar) {
+                    quoted += "\\x" + String(byte, radix: 16)
+                } else {
+                    quoted.unicodeScalars.append(scalar)
+                }
             }
         }
         return quoted + "\""

@@ -61,7 +61,7 @@ enum LabelFunctions {
     }
 
     /// Any UTF-8 but nothing. Bytes of a query that were not UTF-8 (`"\xff"`) have become U+FFFD on the way.
-    static func isLabelName(_ name: String) -> Bool { !name.isEmpty && !name.unicodeScalars.contains("\u{FFFD}") }
+    static func isLabelName(_ name: String) -> Bool { !name.isEmpty && !StrayByte.isAny(in: name) }
 
     private static func strings(_ node: FunctionNode) -> [String] {
         node.arguments.dropFirst().compactMap { argument in

@@ -88,7 +88,7 @@ struct Planner {
             matching: VectorMatching(), returnsBool: false, position: position)
     }
 
-    private func at(_ modifier: AtModifier?) -> Int64? {
+    func at(_ modifier: AtModifier?) -> Int64? {
         switch modifier {
         case nil: nil
         case .time(let time): QueryTime.clamped(time)
@@ -97,7 +97,7 @@ struct Planner {
         }
     }
 
-    private func offset(_ duration: DurationExpression?) throws(QueryError) -> Int64 {
+    func offset(_ duration: DurationExpression?) throws(QueryError) -> Int64 {
         guard let duration else { return 0 }
         return try durations.milliseconds(duration, allowsNegative: true)
     }
@@ -275,7 +275,7 @@ struct Planner {
     }
 
     /// The info series of `info(v, {…})`: `target_info` unless the name is matched; of any metric that ends in `_info`
-    /// when the name is only matched negatively.
+    /// when the name is only matched negatively. They are looked up when `base` is (`InfoReference`).
     private mutating func infoSelector(
         _ argument: Expression?, base: Expression, _ span: Span
     ) throws(QueryError) -> Planned {
@@ -294,8 +294,12 @@ struct Planner {
             written.append(anyInfo)
         }
         let matchers = names.isEmpty ? [targetInfo] + written : written
-        let slot = need(matchers, from: span.first - lookback + 1, through: span.last)
-        let node = InstantSelector(slot: slot, offset: 0, at: nil, isSmoothed: false, matchers: written)
+        let time = InfoReference.of(try selectorTimes(base))
+        let slot = need(
+            matchers, from: (time.at ?? span.first) - time.offset - lookback + 1,
+            through: (time.at ?? span.last) - time.offset)
+        let node = InstantSelector(
+            slot: slot, offset: time.offset, at: time.at, isSmoothed: false, matchers: written)
         return Planned(node: .selector(node), type: .vector, isInvariant: false, isWrappable: false)
     }
 }

@@ -161,7 +161,7 @@ extension ExpressionReader {
     private mutating func stringLiteral() throws(Lexer.Failure) -> Parsed {
         let token = current
         try advance()
-        let value = try unquoted(token)
+        let value = unquoted(token)
         return Parsed(expression: .string(value, SourceRange(token.start, token.end)), type: .string, height: 0)
     }
 
@@ -276,9 +276,10 @@ extension ExpressionReader {
         var labels: [String] = []
         while current.kind != .rightParenthesis {
             if current.kind == .string {
-                let label = try unquoted(current)
-                guard !label.isEmpty else {
-                    throw Lexer.Failure(current.start, "invalid label name for grouping: \"\"")
+                let label = unquoted(current)
+                guard !label.isEmpty, !StrayByte.isAny(in: label) else {
+                    throw Lexer.Failure(
+                        current.start, "invalid label name for grouping: \(QuotedText.quoted(label))")
                 }
                 labels.append(label)
             } else if current.kind.namesLabel {

@@ -39,7 +39,7 @@ extension ExpressionReader {
         let name: String
         switch current.kind {
         case .identifier: name = text(current)
-        case .string: name = try unquoted(current)
+        case .string: name = unquoted(current)
         default: throw unexpected(in: context, expected: "identifier or \"}\"")
         }
         try advance()
@@ -50,10 +50,12 @@ extension ExpressionReader {
             // A quoted name alone is the metric's.
             return LabelMatcher(Labels.metricNameLabel, equals: name)
         }
-        guard !name.isEmpty else { throw Lexer.Failure(nameToken.start, "invalid label name \"\"") }
+        guard !name.isEmpty, !StrayByte.isAny(in: name) else {
+            throw Lexer.Failure(nameToken.start, "invalid label name \(QuotedText.quoted(name))")
+        }
         try advance()
         guard current.kind == .string else { throw unexpected(in: context, expected: "string") }
-        let value = try unquoted(current)
+        let value = unquoted(current)
         if operation == .matches || operation == .notMatches {
             regexCost += LabelRegex.estimatedCost(of: value)
             guard regexCost <= LabelRegex.maximumCost else {
@@ -105,7 +107,7 @@ extension ExpressionReader {
         guard isQuoted || current.kind == .identifier else {
             throw unexpected(in: context, expected: "identifier or \"}\"")
         }
-        let name = try isQuoted ? unquoted(current) : text(current)
+        let name = isQuoted ? unquoted(current) : text(current)
         try advance()
         guard current.kind == .assign else {
             guard isQuoted else { throw unexpected(in: context, expected: "\"=\"") }
@@ -113,7 +115,7 @@ extension ExpressionReader {
         }
         try advance()
         guard current.kind == .string else { throw unexpected(in: context, expected: "string") }
-        let value = try unquoted(current)
+        let value = unquoted(current)
         try advance()
         return (name, value)
     }

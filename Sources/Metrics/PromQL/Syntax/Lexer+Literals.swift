@@ -84,6 +84,10 @@ extension Lexer {
         while let next = byte(position) {
             position += 1
             if next == quote { return Token(kind: .string, start: start, end: position) }
+            // U+FFFD is what Go reads for bytes that are no UTF-8; Prometheus takes the one for the other.
+            if next == 0xef, byte(position) == 0xbf, byte(position + 1) == 0xbd {
+                throw Failure(start, "invalid UTF-8 rune")
+            }
             if isRaw { continue }
             if next == 10 { break }
             if next == UInt8(ascii: "\\") { try escape(quote: quote, literal: start) }

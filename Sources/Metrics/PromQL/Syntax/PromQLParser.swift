@@ -106,12 +106,7 @@ struct ExpressionReader {
     func text(_ token: Token) -> String { lexer.text(token) }
 
     /// What a string token stands for.
-    func unquoted(_ token: Token) throws(Lexer.Failure) -> String {
-        guard let text = QuotedText.unquoted(lexer.bytes[token.start..<token.end]) else {
-            throw Lexer.Failure(token.start, "string literal is not valid UTF-8")
-        }
-        return text
-    }
+    func unquoted(_ token: Token) -> String { QuotedText.unquoted(lexer.bytes[token.start..<token.end]) }
 
     /// "unexpected … in …, expected …" about the current token.
     func unexpected(in context: String = "", expected: String = "") -> Lexer.Failure {

@@ -13,7 +13,7 @@ enum QuotedText {
     static func echoed(_ text: String) -> String { shortened(text, to: 256, quoted) }
 
     /// The same without quotes.
-    static func echoedBare(_ text: String) -> String { shortened(text, to: 256) { $0 } }
+    static func echoedBare(_ text: String) -> String { shortened(text, to: 256) { StrayByte.shown($0) } }
 
     /// At most ten characters, as Prometheus echoes tokens.
     static func quotedShort(_ text: String) -> String { shortened(text, to: 10, quoted) }
@@ -44,8 +44,13 @@ enum QuotedText {
             out.unicodeScalars.append(scalar)
             return
         }
-        if isPrintable(scalar) {
+        // U+FFFD as an escape: as it is it would not be read back.
+        if isPrintable(scalar), scalar != "\u{fffd}" {
             out.unicodeScalars.append(scalar)
+            return
+        }
+        if let byte = StrayByte.byte(scalar) {
+            out += "\\x" + hexadecimal(UInt32(byte), 2)
             return
         }
         switch scalar.value {
@@ -77,10 +82,10 @@ enum QuotedText {
         }
     }
 
-    /// What a literal stands for; nil when its escapes spell bytes that are no UTF-8 (`"\xff"`), as no label is.
+    /// What a literal stands for. Bytes that are no UTF-8 (`"\xff"`), as no label has, become `StrayByte`s.
     ///
     /// `literal` has its quotes on and went through the lexer, so its escapes are whole.
-    static func unquoted(_ literal: ArraySlice<UInt8>) -> String? {
+    static func unquoted(_ literal: ArraySlice<UInt8>) -> String {
         guard let quote = literal.first, literal.count >= 2 else { return "" }
         let inner = literal.dropFirst().dropLast()
         if quote == UInt8(ascii: "`") || !inner.contains(UInt8(ascii: "\\")) {
@@ -124,7 +129,7 @@ enum QuotedText {
             default: bytes.append(escape)  // a backslash or the quote
             }
         }
-        return String(validating: bytes, as: UTF8.self)
+        return String(validating: bytes, as: UTF8.self) ?? StrayByte.text(bytes)
     }
 
     private static func append(code: UInt32, to bytes: inout [UInt8]) {

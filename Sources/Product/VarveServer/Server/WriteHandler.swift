@@ -131,7 +131,8 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
             }
             take(part, context)
         }
-        guard case .answering = phase else { return resume(context) }
+        if case .answering = phase { return }
+        resume(context)
     }
 
     private func resume(_ context: ChannelHandlerContext) {
