@@ -159,6 +159,7 @@ import Testing
         ("1 </ 2", "1:3: parse error: operator \"</\" not allowed for scalar operations"),
         ("a </ bool b", "1:3: parse error: bool modifier can only be used on comparison operators"),
         ("\"\u{fffd}\"", "1:1: parse error: invalid UTF-8 rune"),
+        ("a{x=~\"\\xc5\"}", "1:3: parse error: error parsing regexp: invalid UTF-8: `\\xc5`"),
         ("sum by (\"\\xff\") (a)", "1:9: parse error: invalid label name for grouping: \"\\xff\""),
         ("{\"a\\xffb\"=\"c\"}", "1:2: parse error: invalid label name \"a\\xffb\""),
         ("\"a", "1:1: parse error: unterminated quoted string"),

@@ -61,6 +61,8 @@ import Testing
         #expect(try await engine.vector(#"x{a!="\xc5"}"#, at: 0) == ["x{a=é} 1.0"])
         #expect(try await engine.vector(#"x{a="\xc3\251"}"#, at: 0) == ["x{a=é} 1.0"])
         #expect(try await engine.vector(#"x{a="\xc3"}"#, at: 0) == [])
+        #expect(
+            try await engine.vector(#"label_replace(x, "b", "y\xff", "a", "é")"#, at: 0) == ["x{a=é,b=y\u{fffd}} 1.0"])
         for (query, reason) in [
             (#"count_values("a\xc5z", x)"#, #"invalid label name "a\xc5z""#),
             (

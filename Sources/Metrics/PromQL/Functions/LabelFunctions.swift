@@ -8,13 +8,13 @@ enum LabelFunctions {
         let strings = strings(node)
         guard strings.count == 4 else { throw .execution("label_replace() needs four strings") }
         let (target, replacement, source, pattern) = (strings[0], strings[1], strings[2], strings[3])
-        guard let regex = try? LabelRegex(pattern) else {
+        guard !StrayByte.isAny(in: pattern), let regex = try? LabelRegex(pattern) else {
             throw .execution("invalid regular expression in label_replace(): \(QuotedText.echoedBare(pattern))")
         }
         guard isLabelName(target) else {
             throw .execution("invalid destination label name in label_replace(): \(QuotedText.echoedBare(target))")
         }
-        let template = ReplacementTemplate(replacement)
+        let template = ReplacementTemplate(StrayByte.replaced(replacement))
         return try relabelled(evaluator, node, grid, target) { (labels) throws(QueryError) in
             guard let captures = regex.captures(in: labels.value(of: source)) else { return nil }
             var value = LabelValue(function: "label_replace")
@@ -38,7 +38,7 @@ enum LabelFunctions {
         return try relabelled(evaluator, node, grid, target) { (labels) throws(QueryError) in
             var value = LabelValue(function: "label_join")
             for (i, source) in sources.enumerated() {
-                if i > 0 { try value.append(separator) }
+                if i > 0 { try value.append(StrayByte.replaced(separator)) }
                 try value.append(labels.value(of: source))
             }
             return value.text

@@ -57,6 +57,10 @@ extension ExpressionReader {
         guard current.kind == .string else { throw unexpected(in: context, expected: "string") }
         let value = unquoted(current)
         if operation == .matches || operation == .notMatches {
+            guard !StrayByte.isAny(in: value) else {
+                throw Lexer.Failure(
+                    nameToken.start, "error parsing regexp: invalid UTF-8: `\(QuotedText.echoedBare(value))`")
+            }
             regexCost += LabelRegex.estimatedCost(of: value)
             guard regexCost <= LabelRegex.maximumCost else {
                 throw Lexer.Failure(
