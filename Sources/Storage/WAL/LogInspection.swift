@@ -29,6 +29,8 @@ public struct LogInspection: Sendable {
     public var region: String?
     public var segments: [Segment] = []
     public var foreignNames: [String] = []
+    /// Ours, and nothing in them counts: being made, or kept to be written over.
+    public var unusedNames: [String] = []
     /// What is damaged; nil when nothing is.
     public var damage: String?
     /// Why it would not be opened though nothing is damaged: a strange name, a newer version, another region.
@@ -52,7 +54,8 @@ public struct LogInspection: Sendable {
             inspection.refusal = text
         }
         let contents = try directory.contents(refusing: false)
-        inspection.foreignNames = contents.foreign + contents.unfinished
+        inspection.foreignNames = contents.foreign
+        inspection.unusedNames = contents.unfinished
         var findings: [SegmentFinding] = []
         var isStrange = false
         for number in contents.segments {
@@ -128,6 +131,7 @@ public struct LogInspection: Sendable {
         if tornBytes > 0 {
             lines.append("torn: \(tornBytes) bytes were never acknowledged; opening moves them to quarantine")
         }
+        for name in unusedNames { lines.append("not in use: \(name)") }
         for name in foreignNames { lines.append("not ours: \(name)") }
         if let refusal { lines.append(refusal) }
         if let damage { lines.append(damage) }

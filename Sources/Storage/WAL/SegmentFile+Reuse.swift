@@ -39,12 +39,10 @@ extension SegmentFile {
     }
 
     /// Takes a log segment out of the log, for good when it returns true; keeps its file to be written over.
-    /// - Returns: false when it is still there: it is not worth keeping, or would not be renamed.
+    /// - Returns: false when it is still there: it has another size, or would not be renamed.
     static func retire(_ number: LogSegmentNumber, size: UInt64, in directory: LogDirectory) throws -> Bool {
         let fileSystem = directory.fileSystem
-        guard try fileSystem.status(of: directory.path(of: number))?.size == size,
-            isRoom(for: size, free: (try? fileSystem.freeBytes(at: directory.path)) ?? .max)
-        else { return false }
+        guard try fileSystem.status(of: directory.path(of: number))?.size == size else { return false }
         do {
             try fileSystem.rename(directory.path(of: number), ifAbsent: directory.pathWhileFree(of: number))
         } catch {
@@ -61,11 +59,15 @@ extension SegmentFile {
 extension RegionLog {
     /// Blocks. The log segment is no part of the log when it returns. - Returns: whether its file is kept.
     func retire(_ number: LogSegmentNumber) throws -> Bool {
-        let kept = state.withLock { $0.free }
         let size = UInt64(options.segmentSize.bytes)
-        if kept.count < SegmentFile.freeLimit, try SegmentFile.retire(number, size: size, in: directory) { return true }
         let free = (try? directory.fileSystem.freeBytes(at: directory.path)) ?? .max
-        if !SegmentFile.isRoom(for: size, free: free) { giveBackFree() }
+        if !SegmentFile.isRoom(for: size, free: free) {
+            giveBackFree()
+        } else if state.withLock({ $0.free.count }) < SegmentFile.freeLimit,
+            try SegmentFile.retire(number, size: size, in: directory)
+        {
+            return true
+        }
         try SegmentFile.remove(number, in: directory)
         return false
     }
