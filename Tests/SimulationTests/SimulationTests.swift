@@ -247,4 +247,24 @@ struct FaultyStoreTests {
         _ = try await put.value
         #expect(try await store.get(key).bytes == [1])
     }
+
+    /// The judge of damaged files notices an answer that changed, a strange error, another file's name and blindness.
+    @Test func whatIsWrongWithAReaderOfDamagedFilesIsSaid() async {
+        struct Refusal: Error { var text: String }
+        func problems(_ read: @escaping ([UInt8]) throws -> Bool) async -> [String] {
+            await FlippedBytes.problems(of: [1, 2, 3, 4], name: "file/1", isSame: read) { ($0 as? Refusal)?.text }
+        }
+        #expect(await problems { _ in throw Refusal(text: "file/1 is damaged") } == [])
+        func onlyFirst(_ isSame: Bool) -> ([UInt8]) throws -> Bool {
+            { bytes in
+                if bytes[0] == 1 { throw Refusal(text: "file/1") }
+                return isSame
+            }
+        }
+        #expect(await problems(onlyFirst(true)) == [])
+        #expect(await problems(onlyFirst(false)) == ["byte 0 changed the answer"])
+        #expect(await problems { _ in true } == ["0 of 4 were refused"])
+        #expect(await problems { _ in throw Refusal(text: "file/2") }.count == 4)
+        #expect(await problems { _ in throw CancellationError() }.count == 4)
+    }
 }

@@ -49,6 +49,10 @@ import Testing
         #expect(rest.prefix(BatchHeader.size).allSatisfy { $0 == 0 } && rest.contains { $0 != 0 })
         // Nothing was made of zeros but the first few.
         #expect(world.disk.paths.filter { $0.hasSuffix(".free") }.count <= SegmentFile.freeLimit)
+        let inspection = try await LogInspection.read(
+            directory: LogWorld.directory, options: world.options, environment: world.environment)
+        #expect(inspection.foreignNames == [] && inspection.damage == nil)
+        #expect(!inspection.unusedNames.isEmpty && inspection.unusedNames.allSatisfy { $0.hasSuffix(".free") })
         #expect(log.statistics.segments <= 3)
         #expect(try await log.sequences.suffix(2) == [last - 1, last])
     }
