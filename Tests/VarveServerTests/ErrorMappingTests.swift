@@ -34,6 +34,14 @@ import Testing
         #expect(APIError(DamagedFile(path: "p", offset: 1, found: "f", remedy: "r")).kind == .internal)
     }
 
+    private static func answer(
+        headers: [String: String], body: [UInt8], to database: FakeDatabase
+    ) async -> APIAnswer {
+        await withCheckedContinuation { continuation in
+            WriteRoute.answer(headers: headers, body: body, to: database) { continuation.resume(returning: $0) }
+        }
+    }
+
     @Test(
         arguments: [
             (Result<WriteOutcome, WriteRefusal>.success(WriteOutcome(samples: 3)), 204, "3", nil, ""),
@@ -50,7 +58,7 @@ import Testing
     ) async {
         let database = FakeDatabase()
         database.state.withLock { $0.write = outcome }
-        let answer = await WriteRoute.answer(headers: [:], body: [1], to: database)
+        let answer = await Self.answer(headers: [:], body: [1], to: database)
         #expect(answer.status == status)
         #expect(answer.header("x-prometheus-remote-write-samples-written") == written)
         #expect(answer.header("x-prometheus-remote-write-histograms-written") == "0")
@@ -74,7 +82,7 @@ import Testing
         var headers: [String: String] = [:]
         headers["content-type"] = type
         headers["content-encoding"] = encoding
-        let answer = await WriteRoute.answer(headers: headers, body: [], to: database)
+        let answer = await Self.answer(headers: headers, body: [], to: database)
         #expect(answer.status == (isTaken ? 204 : 415))
         #expect(database.state.withLock { $0.bodies.count } == (isTaken ? 1 : 0))
     }

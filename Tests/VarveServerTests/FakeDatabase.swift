@@ -87,11 +87,12 @@ final class FakeDatabase: MetricDatabase {
         return state.withLock { $0.metadata }.filter { metric == nil || $0.key == metric }
     }
 
-    func remoteWrite(_ body: [UInt8]) async throws -> WriteOutcome {
-        try state.withLock { state in
-            state.bodies.append(body)
-            return try state.write.get()
-        }
+    func remoteWrite(_ body: [UInt8], _ answer: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void) {
+        answer(
+            state.withLock { state in
+                state.bodies.append(body)
+                return state.write
+            })
     }
 
     func cardinality(

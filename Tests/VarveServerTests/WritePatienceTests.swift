@@ -19,18 +19,20 @@ import Testing
 
     @Test func aWriteWithoutAnAnswerIsToldThatItsOutcomeIsUnknown() async {
         let patience = WritePatience(.seconds(30), time: RacingTime())
-        let (released, release) = AsyncStream<Void>.makeStream()
-        let answer = await patience.answer {
-            for await _ in released { break }
-            return .empty(status: 204)
+        let late = Mutex<(@Sendable (APIAnswer) -> Void)?>(nil)
+        let answer = await withCheckedContinuation { continuation in
+            patience.answer({ continuation.resume(returning: $0) }) { answer in late.withLock { $0 = answer } }
         }
         #expect(answer.status == 503)
         #expect(answer.header("retry-after") == "5")
         #expect(answer.bodyText.hasPrefix("the disk has not confirmed this write for 30 s: its outcome is unknown"))
         // The late answer goes nowhere; others are answered as before, and watched anew.
-        release.yield()
+        late.withLock { $0 }?(.empty(status: 204))
         for _ in 0..<20 {
-            #expect(await patience.answer { .empty(status: 204) }.status == 204)
+            let next = await withCheckedContinuation { continuation in
+                patience.answer({ continuation.resume(returning: $0) }) { $0(.empty(status: 204)) }
+            }
+            #expect(next.status == 204)
         }
     }
 

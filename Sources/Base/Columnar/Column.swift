@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// Byte strings end to end: value i is `bytes[offsets[i] ..< offsets[i + 1]]`.
 public struct BytesColumn: Sendable, Hashable {
     public private(set) var offsets: [Int]
@@ -29,6 +35,16 @@ public struct BytesColumn: Sendable, Hashable {
         bytes.append(contentsOf: value)
         offsets.append(bytes.count)
     }
+    public mutating func append(_ value: UnsafeRawBufferPointer) {
+        bytes.append(contentsOf: value)
+        offsets.append(bytes.count)
+    }
+    /// Appends the value that `build` puts behind the bytes it is given, which it must not touch.
+    public mutating func append(building build: (inout [UInt8]) -> Void) {
+        build(&bytes)
+        precondition(bytes.count >= offsets[offsets.count - 1])
+        offsets.append(bytes.count)
+    }
     public mutating func append(contentsOf other: BytesColumn, in range: Range<Int>) {
         let start = other.offsets[range.lowerBound]
         let shift = bytes.count - start
@@ -41,12 +57,13 @@ public struct BytesColumn: Sendable, Hashable {
         let mine = offsets[i]..<offsets[i + 1]
         let theirs = other.offsets[j]..<other.offsets[j + 1]
         let shared = min(mine.count, theirs.count)
-        for k in 0..<shared {
-            let a = bytes[mine.lowerBound + k]
-            let b = other.bytes[theirs.lowerBound + k]
-            if a != b { return a < b ? -1 : 1 }
+        let order = bytes.withUnsafeBytes { a in
+            other.bytes.withUnsafeBytes { b -> Int32 in
+                guard shared > 0, let x = a.baseAddress, let y = b.baseAddress else { return 0 }
+                return memcmp(x + mine.lowerBound, y + theirs.lowerBound, shared)
+            }
         }
-        return mine.count - theirs.count
+        return order == 0 ? mine.count - theirs.count : Int(order)
     }
 }
 

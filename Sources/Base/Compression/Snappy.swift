@@ -46,17 +46,41 @@ public enum Snappy {
     public static func decompress(
         _ bytes: UnsafeRawBufferPointer, limit: Int
     ) throws(CompressionError) -> [UInt8] {
-        let declared = try uncompressedLength(bytes)
-        guard declared <= limit else { throw .tooLarge(.snappy, bytes: UInt64(declared), limit: limit) }
-        guard declared <= mostOutput(from: bytes.count) else {
-            throw .damaged(.snappy, "\(bytes.count) bytes cannot unpack to the declared \(declared) bytes")
-        }
+        let declared = try declaredLength(bytes, limit: limit)
         return try filled(capacity: declared) { (output) throws(CompressionError) in
             guard varve_snappy_decompress(bytes.baseAddress, bytes.count, output, declared) == 0 else {
                 throw .damaged(.snappy, "not a snappy block")
             }
             return declared
         }
+    }
+
+    /// Unpacks into `buffer`, which grows when it is too short and never shrinks. - Returns: how many of its bytes are of
+    /// the block; what is behind them means nothing. After an error it holds anything.
+    public static func decompress(
+        _ bytes: [UInt8], into buffer: inout [UInt8], limit: Int
+    ) throws(CompressionError) -> Int {
+        try bytes.span.bytes.withUnsafeBytes { (raw) throws(CompressionError) in
+            let declared = try declaredLength(raw, limit: limit)
+            if buffer.count < declared { buffer = [UInt8](repeating: 0, count: declared + declared / 4) }
+            let status = buffer.withUnsafeMutableBytes {
+                varve_snappy_decompress(raw.baseAddress, raw.count, $0.baseAddress, declared)
+            }
+            guard status == 0 else { throw .damaged(.snappy, "not a snappy block") }
+            return declared
+        }
+    }
+
+    /// The length that a block declares, when it is one that its bytes can unpack to.
+    private static func declaredLength(
+        _ bytes: UnsafeRawBufferPointer, limit: Int
+    ) throws(CompressionError) -> Int {
+        let declared = try uncompressedLength(bytes)
+        guard declared <= limit else { throw .tooLarge(.snappy, bytes: UInt64(declared), limit: limit) }
+        guard declared <= mostOutput(from: bytes.count) else {
+            throw .damaged(.snappy, "\(bytes.count) bytes cannot unpack to the declared \(declared) bytes")
+        }
+        return declared
     }
 
     /// The densest element is a copy of 64 bytes told in 3.

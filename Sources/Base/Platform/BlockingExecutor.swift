@@ -10,6 +10,12 @@ import Synchronization
 public protocol BlockingExecutor: Sendable {
     /// Runs `work` elsewhere and returns what it returns.
     func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value
+    /// Takes `work` to be run elsewhere and returns at once. false: it cannot, nothing was taken.
+    func start(_ work: @escaping @Sendable () -> Void) -> Bool
+}
+
+extension BlockingExecutor {
+    public func start(_ work: @escaping @Sendable () -> Void) -> Bool { false }
 }
 
 /// Threads of our own behind one queue.
@@ -86,6 +92,11 @@ public final class BlockingThreads: BlockingExecutor {
 
     /// Runs `job` on one of the threads, some time.
     func add(_ job: @escaping @Sendable () -> Void) { queue.add(job) }
+
+    public func start(_ work: @escaping @Sendable () -> Void) -> Bool {
+        queue.add(work)
+        return true
+    }
 
     public func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withUnsafeThrowingContinuation { continuation in

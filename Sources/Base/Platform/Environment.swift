@@ -32,4 +32,11 @@ public struct Environment: Sendable {
     public func spawn(_ work: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
         Task(executorPreference: taskExecutor) { await work() }
     }
+
+    /// Runs `work`, which may block, some time; returns at once. Without a task where the threads allow it: waking one costs
+    /// as much as a small commit.
+    public func startBlocking(_ work: @escaping @Sendable () -> Void) {
+        if blocking.start(work) { return }
+        spawn { [blocking] in try? await blocking.run(work) }
+    }
 }

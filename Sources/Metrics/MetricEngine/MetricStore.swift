@@ -122,6 +122,31 @@ public final class MetricStore: Sendable {
         return outcome
     }
 
+    /// See `SeriesResolver.appendAtOnce`.
+    public func appendAtOnce(
+        _ columns: SampleColumns, _ answer: @escaping @Sendable (Result<AppendOutcome, AppendError>) -> Void
+    ) -> Bool {
+        guard columns.newSeries.count == 0 else { return false }
+        var outcome = AppendOutcome()
+        let accepted = accept(columns, &outcome)
+        guard accepted.count > 0, region.isRoomy(for: accepted.count * 24), let ids = registry.prepareKnown(accepted)
+        else { return false }
+        let staged: StagedWrite
+        do throws(StorageError) {
+            staged = try region.stage(WriteBatch([samples(ids, accepted.timestamps, accepted.values)]))
+        } catch {
+            // Whoever may wait hears of it, if it is still so.
+            return false
+        }
+        outcome.samplesStored += accepted.count
+        region.commit(staged) { [outcome] error in
+            if let error { return answer(.failure(AppendError(error))) }
+            self.count(outcome)
+            answer(.success(outcome))
+        }
+        return true
+    }
+
     /// Samples with new series, or with series that are new in their segment.
     private func register(_ columns: SampleColumns) async throws(StorageError) -> AppendOutcome {
         while true {

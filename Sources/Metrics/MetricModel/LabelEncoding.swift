@@ -60,8 +60,22 @@ public enum LabelEncoding {
         }
     }
 
-    private static func lengthPrefixed(_ bytes: ArraySlice<UInt8>, _ at: inout Int) throws(MalformedBytes) -> Range<Int>
-    {
+    /// The same with the texts themselves, which are valid within `body` only.
+    public static func forEach(
+        in bytes: UnsafeRawBufferPointer, _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
+    ) throws(MalformedBytes) {
+        var at = bytes.startIndex
+        while at < bytes.endIndex {
+            let name = try lengthPrefixed(bytes, &at)
+            let value = try lengthPrefixed(bytes, &at)
+            body(UnsafeRawBufferPointer(rebasing: bytes[name]), UnsafeRawBufferPointer(rebasing: bytes[value]))
+        }
+    }
+
+    @inline(__always)
+    private static func lengthPrefixed<Buffer: RandomAccessCollection>(
+        _ bytes: Buffer, _ at: inout Int
+    ) throws(MalformedBytes) -> Range<Int> where Buffer.Element == UInt8, Buffer.Index == Int {
         let start = at
         var length: UInt64 = 0
         var shift: UInt64 = 0

@@ -14,8 +14,22 @@ public protocol SeriesResolver: Sendable {
     /// - Throws: `AppendError`: nothing is acknowledged then, and a repeat is harmless.
     func append(_ columns: SampleColumns) async throws(AppendError) -> AppendOutcome
 
+    /// Stores samples of known series without waiting for anything: `answer` is called exactly once when they are durable
+    /// and visible, or with why nothing is acknowledged; at once or on another thread, where it must be short and must not
+    /// block.
+    /// - Returns: false when it cannot be done without waiting: nothing was changed, `answer` is not called, `append` can.
+    func appendAtOnce(
+        _ columns: SampleColumns, _ answer: @escaping @Sendable (Result<AppendOutcome, AppendError>) -> Void
+    ) -> Bool
+
     /// Stores type, help and unit of metric families; what is stored already costs nothing.
     func append(_ metadata: [MetricMetadata]) async throws(AppendError)
+}
+
+extension SeriesResolver {
+    public func appendAtOnce(
+        _ columns: SampleColumns, _ answer: @escaping @Sendable (Result<AppendOutcome, AppendError>) -> Void
+    ) -> Bool { false }
 }
 
 /// Dense number of a series within this process, in order of registration.

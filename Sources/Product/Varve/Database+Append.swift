@@ -65,4 +65,20 @@ extension Database {
     public func storeRemoteWrite(_ body: [UInt8]) async throws(IngestError) -> RemoteWriteOutcome {
         try await receiver.receive(snappy: body)
     }
+
+    /// The same for whoever has no task that could wait. What needs no waiting is done on the calling thread, in
+    /// proportion to the body; `answer` is called exactly once, at once or on another thread, where it must be short and
+    /// must not block.
+    public func storeRemoteWrite(
+        _ body: [UInt8], _ answer: @escaping @Sendable (Result<RemoteWriteOutcome, IngestError>) -> Void
+    ) {
+        do throws(IngestError) {
+            guard let rest = try receiver.begin(snappy: body, answer) else { return }
+            environment.spawn { [receiver] in
+                do throws(IngestError) { answer(.success(try await receiver.store(rest))) } catch {
+                    answer(.failure(error))
+                }
+            }
+        } catch { answer(.failure(error)) }
+    }
 }

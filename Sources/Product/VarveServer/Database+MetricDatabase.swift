@@ -59,16 +59,18 @@ extension Database: MetricDatabase {
             uniquingKeysWith: { first, _ in first })
     }
 
-    public func remoteWrite(_ body: [UInt8]) async throws -> WriteOutcome {
-        do throws(IngestError) {
-            let stored = try await storeRemoteWrite(body)
-            return WriteOutcome(
-                samples: stored.samplesWritten, refused: stored.samplesRefused.values.reduce(0, +),
-                refusal: stored.problem)
-        } catch {
-            switch error.kind {
-            case .refused: throw WriteRefusal.malformed(error.text)
-            case .retryLater: throw WriteRefusal.overloaded(retryAfterSeconds: 1, text: error.text)
+    public func remoteWrite(_ body: [UInt8], _ answer: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void) {
+        storeRemoteWrite(body) { result in
+            switch result {
+            case .success(let stored):
+                answer(
+                    .success(
+                        WriteOutcome(
+                            samples: stored.samplesWritten, refused: stored.samplesRefused.values.reduce(0, +),
+                            refusal: stored.problem)))
+            case .failure(let error) where error.kind == .refused: answer(.failure(.malformed(error.text)))
+            case .failure(let error):
+                answer(.failure(.overloaded(retryAfterSeconds: 1, text: error.text)))
             }
         }
     }

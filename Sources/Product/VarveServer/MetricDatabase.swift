@@ -19,9 +19,10 @@ public protocol MetricDatabase: Sendable {
     /// no limit.
     func metadata(metric: String?, limit: Int, limitPerMetric: Int) async throws -> [String: [MetricMetadata]]
 
-    /// Stores a remote-write body (a snappy block). Durable when it returns.
-    /// - Throws: `WriteRefusal`; then nothing of the body is stored, or a repeat is harmless.
-    func remoteWrite(_ body: [UInt8]) async throws -> WriteOutcome
+    /// Stores a remote-write body (a snappy block) and calls `answer` exactly once when it is durable; after a
+    /// `WriteRefusal` nothing of the body is stored, or a repeat is harmless. Does not wait: the calling thread decodes,
+    /// `answer` may be called on any thread and must be short there.
+    func remoteWrite(_ body: [UInt8], _ answer: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void)
 
     /// Where the series come from: the `limit` largest of each kind, largest first. Only series that match any of
     /// `matchers` count, when there are any. `focus` is a label whose values are counted by series.

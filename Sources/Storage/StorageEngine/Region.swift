@@ -111,6 +111,23 @@ public final class Region: Sendable {
             // It may be there all the same, later: whoever repeats it does no harm.
             throw StorageError(error)
         }
+        publish(staged)
+    }
+
+    /// The same for whoever has no task that could wait: `answer` is called exactly once, at once or on a thread of the
+    /// log's; it must be short and must not block. nil: durable and visible.
+    public func commit(_ staged: StagedWrite, _ answer: @escaping @Sendable (StorageError?) -> Void) {
+        log.whenDurable(staged.sequence) { result in
+            switch result {
+            case .success:
+                self.publish(staged)
+                answer(nil)
+            case .failure(let error): answer(StorageError(error))
+            }
+        }
+    }
+
+    private func publish(_ staged: StagedWrite) {
         writer.publish(upTo: staged.sequence)
         counts.writes.add(1, ordering: .relaxed)
         counts.rowsWritten.add(UInt64(staged.rows), ordering: .relaxed)

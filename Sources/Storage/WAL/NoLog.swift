@@ -20,6 +20,9 @@ public final class NoLog: WriteAheadLog {
         }
     }
     public func waitUntilDurable(_ sequence: SequenceNumber) async throws(WALError) {}
+    public func whenDurable(
+        _ sequence: SequenceNumber, _ answer: @escaping @Sendable (Result<Void, WALError>) -> Void
+    ) { answer(.success(())) }
     public func release(upTo sequence: SequenceNumber) async throws(WALError) {}
     public func markDeleted(table: UInt16, upTo sequence: SequenceNumber) async throws(WALError) {}
     public func read(_ request: LogReadRequest, _ body: @Sendable ([LogRecord]) async throws -> Void) async throws {}

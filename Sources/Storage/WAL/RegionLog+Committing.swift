@@ -53,22 +53,29 @@ extension RegionLog {
     private enum Outcome { case idle, more, needsSegment }
 
     func startCommitter() {
-        environment.spawn { await self.runCommitter() }
+        environment.startBlocking { self.runCommitter() }
     }
 
-    private func runCommitter() async {
+    /// On a thread that may block. Only a new log segment is waited for in a task.
+    private func runCommitter() {
         guard let committer = state.withLock({ $0.committer }) else { return }
-        while true {
-            do {
-                switch try await environment.blocking.run({ try self.commit(with: committer) }) {
-                case .idle: return
-                case .more: break
-                case .needsSegment: try await takeSpare(committer)
-                }
-            } catch {
-                breakDown(committer, error)
-                return
+        do {
+            switch try commit(with: committer) {
+            case .idle: return
+            case .more: startCommitter()
+            case .needsSegment: environment.spawn { await self.advance(committer) }
             }
+        } catch {
+            breakDown(committer, error)
+        }
+    }
+
+    private func advance(_ committer: Committer) async {
+        do {
+            try await takeSpare(committer)
+            startCommitter()
+        } catch {
+            breakDown(committer, error)
         }
     }
 
@@ -149,12 +156,13 @@ extension RegionLog {
 
     /// Many are answered beside the next commit: waking a task costs some microseconds, and the disk would wait for all.
     private func answer(_ ready: [Waiter]) {
+        // The last one first: what it makes visible are the others' records, too.
         guard ready.count > Self.answeredAtOnce else {
-            for waiter in ready { waiter.resume(returning: .success(())) }
+            for waiter in ready.reversed() { waiter.resume(returning: .success(())) }
             return
         }
         environment.spawn {
-            for waiter in ready { waiter.resume(returning: .success(())) }
+            for waiter in ready.reversed() { waiter.resume(returning: .success(())) }
         }
     }
 

@@ -12,7 +12,18 @@ import Synchronization
 /// The caller holds the kernel lock of the data directory: two logs on one directory would write over each other. Within
 /// a process, too: a log is closed before another one is opened.
 public final class RegionLog: WriteAheadLog {
-    typealias Waiter = UnsafeContinuation<Result<Void, WALError>, Never>
+    /// Who is told when a record is durable.
+    enum Waiter: Sendable {
+        case task(UnsafeContinuation<Result<Void, WALError>, Never>)
+        case call(@Sendable (Result<Void, WALError>) -> Void)
+
+        func resume(returning result: Result<Void, WALError>) {
+            switch self {
+            case .task(let continuation): continuation.resume(returning: result)
+            case .call(let answer): answer(result)
+            }
+        }
+    }
 
     /// A log segment made ahead.
     enum Spare {
@@ -151,17 +162,24 @@ public final class RegionLog: WriteAheadLog {
 
     public func waitUntilDurable(_ sequence: SequenceNumber) async throws(WALError) {
         let result: Result<Void, WALError> = await withUnsafeContinuation { continuation in
-            let answer = state.withLock { $0.commit.wait(for: sequence, continuation) }
-            if let answer { continuation.resume(returning: answer) }
+            wait(for: sequence, .task(continuation))
         }
         try result.get()
+    }
+
+    public func whenDurable(
+        _ sequence: SequenceNumber, _ answer: @escaping @Sendable (Result<Void, WALError>) -> Void
+    ) { wait(for: sequence, .call(answer)) }
+
+    private func wait(for sequence: SequenceNumber, _ waiter: Waiter) {
+        if let answer = state.withLock({ $0.commit.wait(for: sequence, waiter) }) { waiter.resume(returning: answer) }
     }
 
     /// When it has returned or thrown nothing touches the directory any more: another log may be opened on it.
     public func close() async throws(WALError) {
         let result: Result<Void, WALError> = await withUnsafeContinuation { continuation in
             let (answer, mustStart, nap) = state.withLock { state in
-                let (answer, mustStart) = state.commit.close(continuation)
+                let (answer, mustStart) = state.commit.close(.task(continuation))
                 return (answer, mustStart, state.nap)
             }
             if let answer { continuation.resume(returning: answer) }

@@ -36,6 +36,10 @@ public protocol WriteAheadLog: Sendable {
     /// Returns when every record up to `sequence` is as durable as the durability setting promises.
     func waitUntilDurable(_ sequence: SequenceNumber) async throws(WALError)
 
+    /// The same for whoever has no task that could wait: `answer` is called exactly once, at once or on a thread of the
+    /// log's. It holds up the next commit: it must be short and must not block.
+    func whenDurable(_ sequence: SequenceNumber, _ answer: @escaping @Sendable (Result<Void, WALError>) -> Void)
+
     /// Records up to `sequence`, of every table, are needed no more: log segments wholly below it may go, and what of them
     /// a broken log still owes to the disk is forgotten. Idempotent.
     func release(upTo sequence: SequenceNumber) async throws(WALError)

@@ -66,9 +66,13 @@ public struct RemoteWriteDecoder: Sendable {
 
     /// - Throws: `.refused` when the body is not such a message, naming the byte.
     public mutating func decode(_ body: [UInt8], resolver: any SeriesResolver) throws(IngestError) -> DecodedWrite {
+        try decode(body.span.bytes, resolver: resolver)
+    }
+
+    mutating func decode(_ body: RawSpan, resolver: any SeriesResolver) throws(IngestError) -> DecodedWrite {
         removeAll()
         do throws(MalformedMessage) {
-            return try body.span.bytes.withUnsafeBytes { (base) throws(MalformedMessage) -> DecodedWrite in
+            return try body.withUnsafeBytes { (base) throws(MalformedMessage) -> DecodedWrite in
                 try walk(base, resolver.spellingHash)
                 Self.resolve(spellings, resolver, into: &ordinals)
                 try walkUnknown(base, resolver)

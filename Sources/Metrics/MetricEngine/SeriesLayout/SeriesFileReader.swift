@@ -98,7 +98,7 @@ private final class SeriesCursor: BatchCursor {
         var canonical = BytesColumn()
         for row in wanted {
             metrics.append(names[row])
-            canonical.append(assembly.canonicalLabels(of: row))
+            canonical.append { assembly.appendLabels(of: row, to: &$0) }
         }
         return RecordBatch(
             trusted: reader.schema,
@@ -150,8 +150,7 @@ private struct LabelAssembly {
     let others: StringMaps
 
     /// Both lists of labels are in order: they are merged.
-    func canonicalLabels(of row: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
+    func appendLabels(of row: Int, to bytes: inout [UInt8]) {
         var other = others.offsets[row]
         let end = others.offsets[row + 1]
         for column in columns where column.codes[row] != Column.absent {
@@ -166,6 +165,5 @@ private struct LabelAssembly {
             LabelEncoding.append(name: others.keys[other], value: others.values[other], to: &bytes)
             other += 1
         }
-        return bytes
     }
 }

@@ -6,21 +6,19 @@ import StorageEngine
 
 /// Makes one series file.
 ///
-/// 1. Rows gather, while the label keys are counted.
+/// 1. Rows gather, their labels dealt out by key, each value once.
 /// 2. At the end the commonest keys become columns.
-/// 3. Row group by row group, labels are dealt out to their columns.
+/// 3. Row group by row group, each column gets a dictionary of the values in use there.
 ///
-/// - Memory: all rows of the file, since its columns depend on all of them, and one row group in columns. So a file ends
-///   early (`heldPerByte`): the rows go on in the next one.
+/// - Memory: of each label eight bytes, of each distinct value its bytes, and one row group in columns. Which keys become
+///   columns depends on all rows, so a file ends early (`heldPerByte`): the rows go on in the next one.
 struct SeriesFileWriter: TableFileWriter {
     private let context: FileContext
     private let options: SeriesLayout.Options
     private var segments: [Int64] = []
     private var ids: [Int64] = []
-    private var metrics = BytesColumn()
-    private var labels = BytesColumn()
+    private var metrics = KeyedValues(name: [])
     private var keys = LabelKeys()
-    private var counts: [Int] = []
     private var bounds = FileDescription.Bounds()
 
     init(_ context: FileContext, _ options: SeriesLayout.Options) {
@@ -30,93 +28,79 @@ struct SeriesFileWriter: TableFileWriter {
 
     mutating func append(_ rows: RecordBatch) throws(StorageError) {
         guard !rows.isEmpty else { return }
-        let more = rows.columns[SeriesFormat.Row.labels].byteStrings
-        for row in 0..<rows.rowCount {
-            var position = 0
-            try forEachLabel(of: more[row], id: rows.columns[SeriesFormat.Row.seriesID].int64s[row]) { name, _ in
-                let key = keys.number(of: more.bytes[name], at: position)
-                if key == counts.count { counts.append(0) }
-                counts[key] += 1
-                position += 1
+        let newIDs = rows.columns[SeriesFormat.Row.seriesID].int64s
+        let newSegments = rows.columns[SeriesFormat.Row.segment].int64s
+        let names = rows.columns[SeriesFormat.Row.metric].byteStrings
+        let labels = rows.columns[SeriesFormat.Row.labels].byteStrings
+        let first = ids.count
+        guard first + rows.rowCount <= Int(Int32.max) else { throw failed("it has too many rows") }
+        let problem: (row: Int, error: MalformedBytes)? = labels.bytes.withUnsafeBytes { bytes in
+            names.bytes.withUnsafeBytes { nameBytes in
+                for row in 0..<rows.rowCount {
+                    let number = UInt32(first + row)
+                    metrics.append(
+                        UnsafeRawBufferPointer(rebasing: nameBytes[names.offsets[row]..<names.offsets[row + 1]]),
+                        row: number)
+                    var position = 0
+                    do throws(MalformedBytes) {
+                        try LabelEncoding.forEach(
+                            in: UnsafeRawBufferPointer(rebasing: bytes[labels.offsets[row]..<labels.offsets[row + 1]])
+                        ) { name, value in
+                            keys.append(value, row: number, key: name, at: position)
+                            position += 1
+                        }
+                    } catch { return (row, error) }
+                }
+                return nil
             }
         }
-        segments.append(contentsOf: rows.columns[SeriesFormat.Row.segment].int64s)
-        ids.append(contentsOf: rows.columns[SeriesFormat.Row.seriesID].int64s)
-        metrics.append(contentsOf: rows.columns[SeriesFormat.Row.metric].byteStrings, in: 0..<rows.rowCount)
-        labels.append(contentsOf: more, in: 0..<rows.rowCount)
-        bounds.add(times: rows.columns[SeriesFormat.Row.segment].int64s)
-        bounds.add(keys: rows.columns[SeriesFormat.Row.seriesID].int64s)
+        if let (row, error) = problem {
+            throw StorageError(.damaged, "the labels of series \(newIDs[row]) are not canonical: \(error)")
+        }
+        segments.append(contentsOf: newSegments)
+        ids.append(contentsOf: newIDs)
+        bounds.add(times: newSegments)
+        bounds.add(keys: newIDs)
     }
 
     /// Of the bound of an output, rows in memory may hold a quarter.
     private static let heldPerByte = 4
 
-    var size: Int { (labels.bytes.count + metrics.bytes.count + ids.count * 32) * Self.heldPerByte }
+    var size: Int { (ids.count * 16 + metrics.memory + keys.memory) * Self.heldPerByte }
 
     mutating func finish(marks: [(String, String)]) throws(StorageError) -> Bytes {
-        let columns = SeriesLabelColumns(
-            choosingFrom: Dictionary(uniqueKeysWithValues: zip(keys.names, counts)), most: options.labelColumns)
-        // The column of each key; nil: labels_other.
-        let columnOf = keys.names.map { name in columns.names.firstIndex(of: name) }
+        let chosen = SeriesLabelColumns(
+            choosingFrom: Dictionary(uniqueKeysWithValues: keys.columns.map { ($0.name, $0.count) }),
+            most: options.labelColumns)
+        var columns = chosen.names.compactMap { name in keys.columns.first { $0.name == name } }
+        var others = keys.columns.filter { !chosen.names.contains($0.name) }
+        others.sort { $0.name.lexicographicallyPrecedes($1.name) }
         var file = ParquetFileWriter(
-            schema: SeriesFormat.schema(labels: columns.texts), createdBy: options.createdBy,
+            schema: SeriesFormat.schema(labels: chosen.texts), createdBy: options.createdBy,
             sortingColumns: [SeriesFormat.Leaf.segment.rawValue, SeriesFormat.Leaf.seriesID.rawValue])
-        for start in stride(from: 0, to: ids.count, by: options.rowGroupRows) {
-            let rows = start..<min(start + options.rowGroupRows, ids.count)
-            try writeRowGroup(rows, columns.names.count, columnOf, to: &file)
-        }
         do {
+            for start in stride(from: 0, to: ids.count, by: options.rowGroupRows) {
+                let rows = start..<min(start + options.rowGroupRows, ids.count)
+                try writeRowGroup(rows, &columns, &others, to: &file)
+            }
             return try file.finish(
                 keyValueMetadata: FileDescription.keyValues(context, format: SeriesFormat.version, bounds) + marks)
         } catch {
-            throw failed(error)
+            throw failed("\(error)")
         }
-    }
-
-    // MARK: row groups
-
-    /// One label column of a row group: the rows that have it, and its values there.
-    private struct LabelColumn {
-        var rows: [Int] = []
-        var values = BytesColumn()
     }
 
     private mutating func writeRowGroup(
-        _ rows: Range<Int>, _ columnCount: Int, _ columnOf: [Int?], to file: inout ParquetFileWriter
-    ) throws(StorageError) {
-        var columns = Array(repeating: LabelColumn(), count: columnCount)
-        var others = StringMaps()
-        for row in rows {
-            var rest: [(key: [UInt8], value: [UInt8])] = []
-            var position = 0
-            try forEachLabel(of: labels[row], id: ids[row]) { name, value in
-                let key = keys.number(of: labels.bytes[name], at: position)
-                position += 1
-                if let column = columnOf[key] {
-                    columns[column].rows.append(row - rows.lowerBound)
-                    columns[column].values.append(labels.bytes[value])
-                } else {
-                    rest.append((Array(labels.bytes[name]), Array(labels.bytes[value])))
-                }
-            }
-            others.appendRow(rest)
-        }
-        do {
-            try write(rows, columns, others, to: &file)
-        } catch {
-            throw failed(error)
-        }
-    }
-
-    private func write(
-        _ rows: Range<Int>, _ columns: [LabelColumn], _ others: StringMaps, to file: inout ParquetFileWriter
+        _ rows: Range<Int>, _ columns: inout [KeyedValues], _ others: inout [KeyedValues],
+        to file: inout ParquetFileWriter
     ) throws(ParquetError) {
-        var names = BytesColumn()
-        names.append(contentsOf: metrics, in: rows)
         let (pageRows, compression) = (options.pageRows, options.compression)
         file.beginRowGroup()
+        let names = metrics.take(upTo: rows.upperBound)
         try file.write(
-            .dictionary(names, validity: nil, isOptional: false, pageRows: pageRows, compression: compression),
+            .dictionary(
+                names.dictionary, codes: names.codes, validity: nil, rows: rows.count, isOptional: false,
+                pageRows: pageRows, compression: compression),
             column: SeriesFormat.Leaf.metric.rawValue)
         // Segments ascend: the first and the last are all there is to see.
         let segment = segments[rows.lowerBound]
@@ -138,68 +122,46 @@ struct SeriesFileWriter: TableFileWriter {
                 compression: compression),
             column: SeriesFormat.Leaf.sequence.rawValue)
         var leaf = SeriesFormat.Leaf.allCases.count
-        for column in columns {
+        for i in columns.indices {
+            let values = columns[i].take(upTo: rows.upperBound)
             var validity: [Bool]?
-            if column.rows.count < rows.count {
+            if values.rows.count < rows.count {
                 var flags = Array(repeating: false, count: rows.count)
-                for row in column.rows { flags[row] = true }
+                for row in values.rows { flags[Int(row) - rows.lowerBound] = true }
                 validity = flags
             }
             try file.write(
                 .dictionary(
-                    present: column.values, validity: validity, rows: rows.count, isOptional: true, pageRows: pageRows,
-                    compression: compression),
+                    values.dictionary, codes: values.codes, validity: validity, rows: rows.count, isOptional: true,
+                    pageRows: pageRows, compression: compression),
                 column: leaf)
             leaf += 1
         }
-        for chunk in EncodedChunk.stringMap(others, pageRows: pageRows, compression: compression) {
+        for chunk in EncodedChunk.stringMap(
+            Self.maps(of: &others, rows), pageRows: pageRows, compression: compression)
+        {
             try file.write(chunk, column: leaf)
             leaf += 1
         }
         try file.endRowGroup(rows: rows.count)
     }
 
-    // MARK: labels
-
-    private func forEachLabel(
-        of labels: ArraySlice<UInt8>, id: Int64, _ body: (_ name: Range<Int>, _ value: Range<Int>) -> Void
-    ) throws(StorageError) {
-        do throws(MalformedBytes) {
-            try LabelEncoding.forEach(in: labels, body)
-        } catch {
-            throw StorageError(.damaged, "the labels of series \(id) are not canonical: \(error)")
+    /// The labels without a column, row by row in order of their keys.
+    /// - Parameter others: in order of their keys.
+    private static func maps(of others: inout [KeyedValues], _ rows: Range<Int>) -> StringMaps {
+        var labels: [[(key: [UInt8], value: [UInt8])]] = Array(repeating: [], count: others.isEmpty ? 0 : rows.count)
+        for i in others.indices {
+            let values = others[i].take(upTo: rows.upperBound)
+            for (row, code) in zip(values.rows, values.codes) {
+                labels[Int(row) - rows.lowerBound].append((others[i].name, Array(values.dictionary[Int(code)])))
+            }
         }
+        var maps = StringMaps()
+        for row in 0..<rows.count { maps.appendRow(others.isEmpty ? [] : labels[row]) }
+        return maps
     }
 
-    private func failed(_ error: any Error) -> StorageError {
-        StorageError(.unavailable, "a file of table \(context.table) was not written: \(error)")
-    }
-}
-
-/// Label keys and their numbers. Series of one metric have the same keys, so a key is looked for first where it stood in
-/// the row before.
-private struct LabelKeys {
-    private(set) var names: [[UInt8]] = []
-    private var numbers: [[UInt8]: Int] = [:]
-    /// Of each position within a row, the key seen there last.
-    private var lastAt: [Int] = []
-
-    mutating func number(of name: ArraySlice<UInt8>, at position: Int) -> Int {
-        if position < lastAt.count, names[lastAt[position]].elementsEqual(name) { return lastAt[position] }
-        let bytes = Array(name)
-        let number: Int
-        if let known = numbers[bytes] {
-            number = known
-        } else {
-            number = names.count
-            names.append(bytes)
-            numbers[bytes] = number
-        }
-        if position < lastAt.count {
-            lastAt[position] = number
-        } else if position == lastAt.count {
-            lastAt.append(number)
-        }
-        return number
+    private func failed(_ what: String) -> StorageError {
+        StorageError(.unavailable, "a file of table \(context.table) was not written: \(what)")
     }
 }

@@ -38,18 +38,33 @@ struct PrometheusAPI: Sendable {
         var answer = await answer(request, found)
         if found?.route.isOpenToPages == true { answer.headers += origins.headers(for: request.headers["origin"]) }
         if request.method == "HEAD" { answer.body = .whole([]) }
-        let elapsed = Double(environment.time.monotonic() &- started) / 1e9
-        state.requests.count(handler: found?.route.name ?? "other", status: answer.status, seconds: elapsed)
-        if answer.status >= 500 {
-            logger.warning(
-                "request failed",
-                metadata: [
-                    "method": "\(request.method)", "path": "\(request.path.prefix(256))",
-                    "status": "\(answer.status)",
-                    "answer": "\(String(decoding: answer.wholeBody.prefix(512), as: UTF8.self))",
-                ])
-        }
+        note(answer, found?.route, request, since: started)
         return answer
+    }
+
+    /// A write about which `WriteInterception` has nothing to say. Needs no task; `send` is called once, at once or on
+    /// another thread, where it must be short.
+    func write(_ request: APIRequest, _ send: @escaping @Sendable (APIAnswer) -> Void) {
+        let started = environment.time.monotonic()
+        patience.answer(
+            { answer in
+                note(answer, .write, request, since: started)
+                send(answer)
+            },
+            { WriteRoute.store(request.body, in: database, $0) })
+    }
+
+    private func note(_ answer: APIAnswer, _ route: Route?, _ request: APIRequest, since started: UInt64) {
+        let elapsed = Double(environment.time.monotonic() &- started) / 1e9
+        state.requests.count(handler: route?.name ?? "other", status: answer.status, seconds: elapsed)
+        guard answer.status >= 500 else { return }
+        logger.warning(
+            "request failed",
+            metadata: [
+                "method": "\(request.method)", "path": "\(request.path.prefix(256))",
+                "status": "\(answer.status)",
+                "answer": "\(String(decoding: answer.wholeBody.prefix(512), as: UTF8.self))",
+            ])
     }
 
     private func answer(_ request: APIRequest, _ found: (route: Route, label: Substring)?) async -> APIAnswer {
@@ -112,8 +127,10 @@ struct PrometheusAPI: Sendable {
         case .scrapePools: return .success(.object([("scrapePools", .array([]))]))
         case .reload, .quit: throw APIError(.forbidden, "Lifecycle API is not enabled.")
         case .write:
-            return await patience.answer { [database] in
-                await WriteRoute.answer(headers: request.headers, body: request.body, to: database)
+            return await withCheckedContinuation { continuation in
+                patience.answer({ continuation.resume(returning: $0) }) {
+                    WriteRoute.answer(headers: request.headers, body: request.body, to: database, $0)
+                }
             }
         case .flush, .compact, .collectGarbage: return try await administer(route)
         case .healthy: return .text("Varve is healthy.\n")

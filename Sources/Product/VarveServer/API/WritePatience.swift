@@ -4,7 +4,7 @@ import Synchronization
 /// How long a sender waits for a write that the disk does not confirm. Then it is told that the outcome is unknown; the
 /// write goes on, and a repeat is harmless.
 ///
-/// - Each write is answered exactly once.
+/// - Each write is answered exactly once, on the thread that knows the answer first.
 /// - One task watches all of them, and ends when there are none: a write costs two short locks.
 final class WritePatience: Sendable {
     private static let tick = Duration.seconds(1)
@@ -13,7 +13,7 @@ final class WritePatience: Sendable {
         let id: UInt64
         /// Of the monotonic clock, nanoseconds.
         let since: UInt64
-        let continuation: CheckedContinuation<APIAnswer, Never>
+        let send: @Sendable (APIAnswer) -> Void
     }
 
     private struct State {
@@ -32,21 +32,21 @@ final class WritePatience: Sendable {
         self.time = time
     }
 
-    func answer(_ work: @escaping @Sendable () async -> APIAnswer) async -> APIAnswer {
-        await withCheckedContinuation { continuation in
-            let since = time.monotonic()
-            let (id, mustWatch) = state.withLock { state in
-                state.nextID += 1
-                state.waiting[state.nextID] = Waiting(id: state.nextID, since: since, continuation: continuation)
-                defer { state.isWatched = true }
-                return (state.nextID, !state.isWatched)
-            }
-            Task {
-                let answer = await work()
-                state.withLock { $0.waiting.removeValue(forKey: id) }?.continuation.resume(returning: answer)
-            }
-            if mustWatch { Task { await watch() } }
+    /// - Parameters:
+    ///   - send: called once, with the answer of `work` or with 'unknown'.
+    ///   - work: calls its argument once, now or later.
+    func answer(
+        _ send: @escaping @Sendable (APIAnswer) -> Void, _ work: (@escaping @Sendable (APIAnswer) -> Void) -> Void
+    ) {
+        let since = time.monotonic()
+        let (id, mustWatch) = state.withLock { state in
+            state.nextID += 1
+            state.waiting[state.nextID] = Waiting(id: state.nextID, since: since, send: send)
+            defer { state.isWatched = true }
+            return (state.nextID, !state.isWatched)
         }
+        if mustWatch { Task { await watch() } }
+        work { answer in self.state.withLock { $0.waiting.removeValue(forKey: id) }?.send(answer) }
     }
 
     private func watch() async {
@@ -59,7 +59,7 @@ final class WritePatience: Sendable {
                 state.isWatched = !state.waiting.isEmpty
                 return (late, state.isWatched)
             }
-            for one in late { one.continuation.resume(returning: unknown) }
+            for one in late { one.send(unknown) }
             if !goesOn { return }
         }
     }

@@ -8,26 +8,32 @@ enum WriteRoute {
     /// Compressed bytes of one body.
     static let maximumBody = WriteLimits.body
 
-    /// - Parameter headers: names in lower case.
+    /// - Parameters:
+    ///   - headers: names in lower case.
+    ///   - send: called once, at once or on another thread.
     static func answer(
-        headers: [String: String], body: [UInt8], to database: any MetricDatabase
-    ) async -> APIAnswer {
-        if let refusal = refusal(of: headers) { return refusal }
-        if body.count > maximumBody { return tooLarge(body.count) }
-        do {
-            let outcome = try await database.remoteWrite(body)
-            guard outcome.refused > 0 else { return .empty(status: 204, headers: counts(outcome)) }
-            let text = outcome.refusal ?? "\(outcome.refused) samples or series were refused"
-            return .text(status: 400, text + "\n", headers: counts(outcome))
-        } catch let refusal as WriteRefusal {
-            switch refusal {
-            case .malformed(let text): return nothingWritten(400, text)
-            case .overloaded(let seconds, let text): return retryLater(text, after: seconds)
-            case .unavailable(let text): return retryLater(text, after: 5)
+        headers: [String: String], body: [UInt8], to database: any MetricDatabase,
+        _ send: @escaping @Sendable (APIAnswer) -> Void
+    ) {
+        if let refusal = refusal(of: headers) { return send(refusal) }
+        if body.count > maximumBody { return send(tooLarge(body.count)) }
+        store(body, in: database, send)
+    }
+
+    /// What `answer` does once nothing is to be said about headers and size.
+    static func store(
+        _ body: [UInt8], in database: any MetricDatabase, _ send: @escaping @Sendable (APIAnswer) -> Void
+    ) {
+        database.remoteWrite(body) { result in
+            switch result {
+            case .success(let outcome) where outcome.refused == 0: send(.empty(status: 204, headers: counts(outcome)))
+            case .success(let outcome):
+                let text = outcome.refusal ?? "\(outcome.refused) samples or series were refused"
+                send(.text(status: 400, text + "\n", headers: counts(outcome)))
+            case .failure(.malformed(let text)): send(nothingWritten(400, text))
+            case .failure(.overloaded(let seconds, let text)): send(retryLater(text, after: seconds))
+            case .failure(.unavailable(let text)): send(retryLater(text, after: 5))
             }
-        } catch {
-            // Unknown is our fault: the sender must keep the batch.
-            return retryLater("the write failed: \(error)", after: 5)
         }
     }
 

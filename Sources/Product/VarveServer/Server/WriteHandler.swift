@@ -34,9 +34,15 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case answering
     }
 
+    /// Bodies of at most so many bytes are decoded on the event loop: a millisecond at most, and two threads less to wake.
+    private static let decodedHere = 128 << 10
+
     private let api: PrometheusAPI
     private let bodies: MemoryBudget
+    private let interception: WriteInterception
     private var phase = Phase.passing
+    /// Of the second in which the last answer was sent.
+    private var date: (second: Int64, text: String) = (-1, "")
     /// Requests that went on and have not been answered.
     private var passed = 0
     /// What came while a write was being answered: at most what one read of the socket holds.
@@ -47,6 +53,7 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
     init(api: PrometheusAPI, bodies: MemoryBudget) {
         self.api = api
         self.bodies = bodies
+        interception = WriteInterception(api.options)
     }
 
     // MARK: Requests
@@ -90,11 +97,10 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// nil: not for us, or not now.
     private func begin(_ head: HTTPRequest) -> Incoming? {
-        guard let declared = WriteInterception.declaredLength(of: head, options: api.options),
+        guard let declared = interception.declaredLength(of: head),
             api.database.isReady, !api.state.isStopping, let reservation = bodies.reserve(declared)
         else { return nil }
-        var request = APIRequest(
-            method: "POST", target: head.path ?? "", headers: WriteInterception.headers(of: head))
+        var request = APIRequest(method: "POST", target: head.path ?? "")
         request.body.reserveCapacity(declared)
         return Incoming(request: request, declared: declared, reservation: reservation)
     }
@@ -104,19 +110,21 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func answer(_ incoming: Incoming, _ context: ChannelHandlerContext) {
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         let (api, request, reservation, loop) = (api, incoming.request, incoming.reservation, context.eventLoop)
-        Task {
-            let answer = await api.answer(request)
+        let send: @Sendable (APIAnswer) -> Void = { answer in
             withExtendedLifetime(reservation) {}
             loop.execute { bound.value.handler.send(answer, bound.value.context) }
         }
+        if request.body.count <= Self.decodedHere { api.write(request, send) } else { Task { api.write(request, send) } }
     }
 
     private func send(_ answer: APIAnswer, _ context: ChannelHandlerContext) {
         var head = HTTPResponse(status: .init(code: answer.status), headerFields: APIResponder.fields(answer.headers))
         let body = answer.wholeBody
-        head.headerFields[.date] = HTTPDate.text(api.environment.time.now())
+        head.headerFields.append(HTTPField(name: .date, value: dateText()))
         // 204 must not have a length (RFC 9110, 8.6).
-        if answer.status != 204 { head.headerFields[.contentLength] = String(body.count) }
+        if answer.status != 204 {
+            head.headerFields.append(HTTPField(name: .contentLength, value: String(body.count)))
+        }
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if !body.isEmpty { context.write(wrapOutboundOut(.body(ByteBuffer(bytes: body))), promise: nil) }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
@@ -133,6 +141,12 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
         if case .answering = phase { return }
         resume(context)
+    }
+
+    private func dateText() -> String {
+        let now = api.environment.time.now()
+        if now / 1_000 != date.second { date = (now / 1_000, HTTPDate.text(now)) }
+        return date.text
     }
 
     private func resume(_ context: ChannelHandlerContext) {

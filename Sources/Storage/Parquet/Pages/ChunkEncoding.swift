@@ -26,8 +26,22 @@ extension EncodedChunk {
         present values: BytesColumn, validity: [Bool]?, rows: Int, isOptional: Bool, pageRows: Int,
         compression: PageCompression
     ) -> EncodedChunk {
-        let present = PresentRows(validity, count: rows)
         let (dictionary, codes) = Self.codes(of: values)
+        return Self.dictionary(
+            dictionary, codes: codes, validity: validity, rows: rows, isOptional: isOptional, pageRows: pageRows,
+            compression: compression)
+    }
+
+    /// The same from codes into a dictionary that is made already.
+    ///
+    /// - Parameters:
+    ///   - dictionary: distinct values, each of which is used.
+    ///   - codes: one for each true flag of `validity`.
+    public static func dictionary(
+        _ dictionary: BytesColumn, codes: [UInt32], validity: [Bool]?, rows: Int, isOptional: Bool, pageRows: Int,
+        compression: PageCompression
+    ) -> EncodedChunk {
+        let present = PresentRows(validity, count: rows)
         let pages = present.pages(of: pageRows).map { rows, range in
             let part = Array(codes[range])
             return EncodedPage(

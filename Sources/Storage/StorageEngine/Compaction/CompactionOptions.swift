@@ -17,6 +17,9 @@ public struct CompactionOptions: Sendable, Equatable {
     public var uploadPart = ByteCount.mebibytes(8)
     /// No merge of more parts than this: each input holds one step of pages in memory. Default 64.
     public var maximumInputs = 64
+    /// A segment that is over and got a part within so many milliseconds is being filled (somebody brings in old rows): it is
+    /// merged when it has grown fourfold, and by the usual measure once nothing came for so long. Default 5 min.
+    public var fillingTime: Int64 = 300_000
     /// A segment that is over has at most so many parts: then those that came late are merged. Default 12.
     public var lateParts = 12
     /// …or when nothing came for so long, in milliseconds, all become one. Default 1 day.

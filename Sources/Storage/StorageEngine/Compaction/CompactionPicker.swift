@@ -8,8 +8,9 @@ import Platform
 /// - Inputs are neighbours in sequence order of one table and segment, so that ranges never overlap afterwards. What is
 ///   busy or set aside is never merged around: it parts its neighbours.
 /// - Newest segments first. In a live segment neighbours of similar size merge in tiers; a segment that is over is
-///   merged to one run, and again when a quarter of it came late, or nothing comes any more. Late parts that number many
-///   are merged among themselves meanwhile: a trickle of late rows does not rewrite a month of segments.
+///   merged to one run, and again when a quarter of it came late, or nothing comes any more; while it is being filled, when
+///   it has grown fourfold. Late parts that number many are merged among themselves meanwhile: a trickle of late rows does
+///   not rewrite a month of segments.
 enum CompactionPicker {
     struct Task: Equatable {
         var place: TableSegment
@@ -148,7 +149,10 @@ enum CompactionPicker {
             younger = sum
             isLarge = isLarge || overflow
         }
-        let hasMuch = isLarge || younger - largest >= largest / 4
+        let isFilling = quietSince > now.addingSaturating(-options.fillingTime)
+        let (threefold, isBeyond) = largest.multipliedReportingOverflow(by: 3)
+        let much = isFilling ? (isBeyond ? .max : threefold) : largest / 4
+        let hasMuch = isLarge || younger - largest >= much
         let isQuiet = quietSince <= now.addingSaturating(-options.quietTime)
         if hasMuch || isQuiet { return runs }
         return runs.count >= options.lateParts ? lateParts(runs, largest) : nil

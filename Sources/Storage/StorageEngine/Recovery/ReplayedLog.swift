@@ -9,6 +9,9 @@ struct ReplayedLog: WriteAheadLog {
 
     func enqueue(_ record: LogRecord) throws(WALError) { throw .closed }
     func waitUntilDurable(_ sequence: SequenceNumber) async throws(WALError) { throw .closed }
+    func whenDurable(_ sequence: SequenceNumber, _ answer: @escaping @Sendable (Result<Void, WALError>) -> Void) {
+        answer(.failure(.closed))
+    }
     /// The log files belong to whoever writes them.
     func release(upTo sequence: SequenceNumber) async throws(WALError) {}
     func markDeleted(table: UInt16, upTo sequence: SequenceNumber) async throws(WALError) {}

@@ -51,7 +51,8 @@ extension Region {
         }
     }
 
-    private func isRoomy(for bytes: Int) -> Bool {
+    /// Whether `admit` would return at once.
+    public func isRoomy(for bytes: Int) -> Bool {
         writer.budget.hasRoom(for: bytes) && diskShortage.withLock { $0 == nil }
     }
 
