@@ -3,15 +3,17 @@ the server as it was. `bad_*.py` hold the rows; `test_bad_input.py`, `test_hosti
 import json
 import os
 import socket
+import subprocess
 import urllib.parse
 
 import bad_queries
 import bad_requests
+import bad_settings
 import bad_writes
 import pytest
 from bodies import HEADERS, series, snappy_literal
 from counts import COUNTS
-from servers import Varve
+from servers import VARVE, Varve
 from test_surroundings import peak_memory
 
 AT = 1_700_000_000
@@ -164,8 +166,33 @@ def test_what_is_no_http_is_refused(varve):
 
 
 def test_the_tables_hold_400_cases_at_least():
-    tables = [value for module in (bad_queries, bad_requests, bad_writes) for name, value in vars(module).items()
+    tables = [value for module in (bad_queries, bad_requests, bad_settings, bad_writes) for name, value in vars(module).items()
               if name.isupper() and isinstance(value, list)]
     total = sum(len(table) for table in tables)
     print(f"\nbad input: {total} rows in {len(tables)} tables")
     assert total >= 400
+
+
+@pytest.mark.parametrize("table", ["FLAGS", "VARIABLES", "FILES", "WEB"])
+def test_a_bad_configuration_is_refused_with_all_that_is_wrong(tmp_path, table):
+    found = []
+    for case in getattr(bad_settings, table):
+        folder = tmp_path / "empty"
+        folder.mkdir(exist_ok=True)
+        flags = list(case.send.get("flags", []))
+        for name, flag in (("file", "--config"), ("web", "--web.config.file")):
+            if name in case.send:
+                text = case.send[name]
+                (tmp_path / f"{name}.yml").write_bytes(text if isinstance(text, bytes) else text.encode())
+                flags += [flag, str(tmp_path / f"{name}.yml")]
+        if "--data" not in flags:
+            flags += ["--data", str(folder / "data")]
+        variables = {"SHORT": "hunter2", "BROKEN": "hunter2\nhunter2", "GOOD": "hunter2hunter2", **case.send.get("variables", {})}
+        run = subprocess.run([VARVE, "serve", "--check-config", *flags], capture_output=True, text=True, timeout=60,
+                             env={**os.environ, **variables})
+        COUNTS.add("bad inputs")
+        found += case.problems(run.returncode, run.stderr)
+        # Passwords, hashes and tokens are not told, and nothing was made.
+        found += [f"{case.name}: shows a secret" for secret in ("hunter2", "$2b$") if secret in run.stderr]
+        found += [f"{case.name}: made {name}" for name in os.listdir(folder)]
+    assert not found, f"{len(found)} of {len(getattr(bad_settings, table))} cases:\n" + "\n".join(found)
