@@ -57,9 +57,9 @@ struct ServeConfiguration: Sendable {
             var status = stat()
             if stat(path, &status) == 0 {
                 guard status.st_mode & S_IFMT == S_IFDIR else { return ["data: \(path) is not a directory"] }
-                // Root may write anywhere, but not on what is mounted for reading only: the opening says so.
-                return access(path, W_OK | X_OK) == 0
-                    ? [] : ["data: \(directory) cannot be written: \(path): \(reason())"]
+                // A disk that is read-only is a fault and no setting: the opening says so.
+                if access(path, W_OK | X_OK) == 0 || errno == EROFS { return [] }
+                return ["data: \(directory) cannot be written: \(path): \(reason())"]
             }
             guard errno == ENOENT else { return ["data: \(directory) cannot be reached: \(path): \(reason())"] }
             while path.count > 1, path.hasSuffix("/") { path.removeLast() }
