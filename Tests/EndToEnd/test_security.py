@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 from bodies import HEADERS, series, snappy_literal
-from servers import ROOT, Varve, wait_for
+from servers import ROOT, VARVE, Varve, wait_for
 
 START = 1_700_000_000
 PASSWORD, TOKEN, OPERATOR = "correct horse", "agent-0123456789abcdef", "operator-0123456789abcdef"
@@ -96,6 +96,18 @@ def test_each_path_asks_for_its_scope(guarded):
     for path in ("/", "/metrics", "/federate", "/nothing", "/api/v1/status/config", "/api/v1/status/flags", "/-/reload"):
         assert guarded.request(path)[0] == 401, path
     assert guarded.request("/-/healthy")[0] == 200 and guarded.request("/-/ready")[0] == 200
+
+
+def test_the_command_line_shows_its_token(guarded, tmp_path):
+    (tmp_path / "operator.token").write_text(OPERATOR + "\n")
+
+    def ask(*flags):
+        return subprocess.run([VARVE, "query", "1+1", "--url", guarded.url, *flags], capture_output=True, text=True)
+
+    assert ask().returncode == 1 and "credentials" in ask().stderr
+    good = ask("--token-file", str(tmp_path / "operator.token"))
+    assert good.returncode == 0 and "2" in good.stdout, good.stderr
+    assert ask("--token-file", str(tmp_path / "nothing")).returncode != 0
 
 
 def test_no_page_tells_a_secret(guarded):
@@ -230,6 +242,12 @@ def test_tls_is_1_2_and_up_and_certificates_are_read_again(tmp_path):
         varve.wait()
         assert varve.request("/api/v1/write", data=BODY, headers=HEADERS)[0] == 204
         assert varve.query("guarded", START)["result"][0]["value"][1] == "1"
+        asked = subprocess.run(
+            [VARVE, "query", "guarded", "--time", str(START), "--url", varve.url, "--ca-file", first[0]], capture_output=True,
+            text=True)
+        assert asked.returncode == 0 and "guarded" in asked.stdout, asked.stderr
+        # A certificate that nobody vouches for is not taken.
+        assert subprocess.run([VARVE, "query", "1", "--url", varve.url], capture_output=True).returncode == 1
         versions = ssl.TLSVersion
         assert handshake(varve.port, maximum=versions.TLSv1) is None
         assert handshake(varve.port, maximum=versions.TLSv1_1) is None

@@ -82,7 +82,7 @@ import Testing
         #expect(abs(plan.limit.bytes - limit) < 1 << 20)
         let parts = plan.rows.bytes + plan.bodies.bytes + plan.merges.bytes
         #expect(parts <= plan.limit.bytes / 2)
-        #expect(plan.query(concurrency: 4).bytes * 4 <= max(plan.limit.bytes / 4, 64 << 20))
+        #expect(plan.query(concurrency: 4).bytes * 4 <= max(plan.limit.bytes / 2, 64 << 20))
         #expect(plan.flushSize(wanted: nil).bytes * 2 <= plan.rows.bytes)
     }
 }

@@ -62,7 +62,7 @@ extension ServeSettings {
         options.queueTimeout = bounds.queueTimeout
         if let concurrentQueries { options.concurrentQueries = concurrentQueries }
         let share = plan.query(concurrency: options.concurrentQueries)
-        options.queryOptions.maximumMemory = (bounds.queryMemory ?? min(share, .mebibytes(1_024))).bytes
+        options.queryOptions.maximumMemory = (bounds.queryMemory ?? share).bytes
         options.bodyMemory = plan.bodies.bytes
         options.memoryLimit = plan.limit.bytes
         options.flags = shown

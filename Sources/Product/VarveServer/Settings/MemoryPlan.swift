@@ -5,7 +5,7 @@ public import Platform
 /// | part | share | at most |
 /// |---|---|---|
 /// | rows not flushed yet | a quarter | 1 GiB |
-/// | queries, all together | a quarter | what `query.max-memory` gives each |
+/// | queries, all together | a quarter; each may have twice its even share | 1 GiB each |
 /// | request bodies | a sixteenth | 256 MiB |
 /// | merges | an eighth | 512 MiB |
 ///
@@ -29,9 +29,9 @@ public struct MemoryPlan: Sendable, Equatable {
     public var bodies: ByteCount { min(ByteCount(limit.bytes / 16), .mebibytes(256)) }
     public var merges: ByteCount { min(ByteCount(limit.bytes / 8), .mebibytes(512)) }
 
-    /// Of one query, when so many may run at once.
+    /// Of one query, when so many may run at once: twice an even share of the quarter, as few need all they may have.
     public func query(concurrency: Int) -> ByteCount {
-        max(ByteCount(limit.bytes / 4 / max(1, concurrency)), .mebibytes(16))
+        min(max(ByteCount(limit.bytes / 2 / max(2, concurrency)), .mebibytes(16)), .mebibytes(1_024))
     }
 
     /// Mem parts are flushed well before they fill their share.
