@@ -4,7 +4,7 @@ SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 DATA ?= ./varve-data
 LISTEN ?= 127.0.0.1:9490
-LIBRARIES := libzstd-dev libsnappy-dev liblz4-dev zlib1g-dev libre2-dev
+LIBRARIES := libzstd-dev libsnappy-dev liblz4-dev zlib1g-dev libre2-dev libyaml-dev libcrypt-dev
 TEST_PACKAGES := prometheus prometheus-node-exporter python3 python3-venv curl
 # For harnesses that break things: a shim is compiled, calls are traced, file systems made. Without them, tests are skipped.
 BREAKING_PACKAGES := gcc libc6-dev strace e2fsprogs xfsprogs
@@ -13,8 +13,10 @@ LONG_TESTS := ^(CrashTests|WALTests|ManifestLogTests|ParquetTests|FuzzCorpusTest
 BENCH_PACKAGES := prometheus victoria-metrics gcc
 BUILD_FLAGS ?=
 FUZZ_SECONDS ?= 60
+# Of each scene of `make overload`.
+SECONDS ?= 20
 
-.PHONY: help run build test unit-test crash-test end-to-end soak lint bench bench-kernels bench-log fuzz clean libraries \
+.PHONY: help run build test unit-test crash-test end-to-end soak overload lint bench bench-kernels bench-log fuzz clean libraries \
 	test-packages bench-packages
 
 help: ## this list
@@ -49,6 +51,9 @@ end-to-end: build test-packages .venv/ready ## a real Prometheus writes, kills a
 soak: build test-packages .venv/ready ## all that breaks things, other seeds every round: make soak MINUTES=120
 	swift build --build-tests $(BUILD_FLAGS)
 	MINUTES=$(MINUTES) .venv/bin/python Tools/soak.py
+
+overload: build test-packages .venv/ready ## more than it can take, with figures; SECONDS=600 for each scene (20)
+	.venv/bin/python Tools/overload.py $(SECONDS)
 
 lint: ## formatting, as CI checks it
 	swift format lint --strict -r Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Fuzz/Bodies Fuzz/Driver Fuzz/Tests \

@@ -51,6 +51,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.100.0"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
@@ -62,6 +63,8 @@ let package = Package(
         debian("CZstd", "libzstd-dev"),
         debian("CLZ4", "liblz4-dev"),
         debian("CZlib", "zlib1g-dev"),
+        debian("CYAML", "libyaml-dev"),
+        debian("CCrypt", "libcrypt-dev"),
         .target(name: "CRE2", path: "Sources/Base/CRE2", linkerSettings: [.linkedLibrary("re2")]),
         room("Platform", on: "Base", ["CPlatform"]),
         room("Compression", on: "Base", ["Platform", "CPlatform", "CSnappy", "CZstd", "CLZ4", "CZlib"]),
@@ -96,13 +99,15 @@ let package = Package(
         room(
             "VarveServer", on: "Product",
             [
-                "Varve", "PromQL", "MetricModel", "MetricEngine", "Ingest", "StorageEngine", "WAL", "Platform",
+                "Varve", "PromQL", "MetricModel", "MetricEngine", "Ingest", "StorageEngine", "WAL", "Platform", "CZlib",
+                "CYAML", .target(name: "CCrypt", condition: .when(platforms: [.linux])),
                 hummingbird,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "Logging", package: "swift-log"),
@@ -142,7 +147,7 @@ let package = Package(
         tests("StorageEngine", storage), tests("Simulation", storage), tests("Crash", metrics + ["CrashHarness"]),
         // What the fuzzers of `Fuzz` start from and once found.
         .testTarget(
-            name: "FuzzCorpusTests", dependencies: metrics, path: "Fuzz",
+            name: "FuzzCorpusTests", dependencies: metrics + ["VarveServer"], path: "Fuzz",
             exclude: ["Corpus", "Driver", "Floors", "Sources", "Package.swift"], sources: ["Bodies", "Tests"],
             swiftSettings: strict),
         tests("MetricModel", metrics),

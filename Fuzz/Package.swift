@@ -40,6 +40,7 @@ let package = Package(
         .target(name: "CPlatform", path: "Floors/Base/CPlatform"),
         .target(name: "CRE2", path: "Floors/Base/CRE2", linkerSettings: [.linkedLibrary("re2")]),
         debian("CSnappy"), debian("CZstd"), debian("CLZ4"), debian("CZlib"),
+        debian("CYAML"), debian("CCrypt"),
         room("Platform", on: "Base", ["CPlatform"]),
         room("Compression", on: "Base", ["Platform", "CPlatform", "CSnappy", "CZstd", "CLZ4", "CZlib"]),
         room("Columnar", on: "Base", ["Platform"]),
@@ -48,18 +49,39 @@ let package = Package(
         room("ObjectStorage", on: "Storage", ["Platform"]),
         room("WAL", on: "Storage", ["Platform", "Columnar"]),
         room("ManifestLog", on: "Storage", ["ObjectStorage", "Columnar", "Platform"]),
+        room(
+            "StorageEngine", on: "Storage",
+            ["ManifestLog", "WAL", "Parquet", "ObjectStorage", "Columnar", "Platform"]),
         room("MetricModel", on: "Metrics", ["Columnar", "CRE2", "Platform"]),
         room("PromQL", on: "Metrics", ["MetricModel"]),
         room("Ingest", on: "Metrics", ["MetricModel", "Compression", "Columnar", "Platform"]),
+        room(
+            "MetricEngine", on: "Metrics",
+            [
+                "StorageEngine", "MetricModel", "Parquet", "Encodings", "Columnar", "Platform", "ObjectStorage",
+                "ManifestLog",
+            ]),
+        // Of the server what reads; no network package is needed for it.
+        .target(
+            name: "VarveServer",
+            dependencies: ["PromQL", "MetricModel", "MetricEngine", "Platform", "CYAML", "CCrypt"],
+            path: "Floors/Product/VarveServer",
+            sources: [
+                "Parameters", "Settings", "JSON/JSONText.swift", "JSON/JSONReader.swift", "API/APIError.swift",
+                "API/APIMessage.swift", "API/OriginPolicy.swift", "API/Route.swift", "Access/AccessControl.swift",
+                "Access/PasswordHash.swift", "Access/WebConfiguration.swift", "Access/WebConfigurationReader.swift",
+                "Server/ServerOptions.swift", "Statistics/ProcessStatistics.swift", "MetricDatabase.swift",
+            ], swiftSettings: counted),
         .target(
             name: "Bodies",
             dependencies: [
                 "Parquet", "Encodings", "Compression", "WAL", "ManifestLog", "ObjectStorage", "Ingest", "MetricModel",
-                "Columnar", "Platform",
+                "Columnar", "Platform", "PromQL", "VarveServer",
             ], path: "Bodies", swiftSettings: counted),
         .target(name: "FuzzDriver", path: "Driver", swiftSettings: counted),
         fuzzer("Footer"), fuzzer("Pages"), fuzzer("Parquet"), fuzzer("Encodings"), fuzzer("Compression"),
-        fuzzer("RemoteWrite"), fuzzer("Log"), fuzzer("Manifest"), fuzzer("PromQL", ["PromQL"]),
+        fuzzer("RemoteWrite"), fuzzer("Log"), fuzzer("Manifest"), fuzzer("PromQL"), fuzzer("Matchers"),
+        fuzzer("Regex"), fuzzer("Parameters"), fuzzer("Configuration"), fuzzer("JSON"),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -7,5 +7,7 @@ public enum FuzzBody {
     public static let all: [(name: String, run: @Sendable ([UInt8]) -> Void)] = [
         ("footer", footer), ("pages", pages), ("parquet", parquet), ("encodings", encodings),
         ("compression", compression), ("remotewrite", remoteWrite), ("log", log), ("manifest", manifest),
+        ("promql", promQL), ("matchers", matchers), ("regex", regex), ("parameters", parameters),
+        ("configuration", configuration), ("json", json),
     ]
 }

@@ -18,6 +18,9 @@ class Counts:
         with self.lock:
             self.counted[what] += number
 
+    def __getitem__(self, what):
+        return self.counted[what]
+
     def save(self):
         """For whoever adds up several runs: Tools/soak.py."""
         path = os.environ.get("E2E_COUNTS")

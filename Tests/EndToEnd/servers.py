@@ -102,16 +102,17 @@ class PrometheusAPI:
 class Varve(PrometheusAPI):
     """`varve serve` on a directory; flags and variables may change from start to start."""
 
-    def __init__(self, data, log, *flags, env=None, before=()):
+    def __init__(self, data, log, *flags, env=None, before=(), admin=True):
         super().__init__(free_port())
         self.data, self.log_path, self.flags, self.before = data, log, list(flags), list(before)
+        self.admin_flags = ["--enable-admin-api"] if admin else []
         self.env = env or {}
         self.process = None
 
     def launch(self):
         """Starts the process and does not wait for it."""
         argv = [*self.before, VARVE, "serve", "--data", self.data]
-        argv += ["--listen", f"127.0.0.1:{self.port}", "--enable-admin-api"]
+        argv += ["--listen", f"127.0.0.1:{self.port}", *self.admin_flags]
         self.process = Process(argv + self.flags, self.log_path, {**os.environ, **self.env})
         return self
 

@@ -29,7 +29,7 @@ def options(chance, retention=False):
     if chance.random() < 0.7:
         flags += ["--flush-size", chance.choice(["1MiB", "2MiB", "64MiB"])]
     if chance.random() < 0.3:
-        flags += ["--memory-limit", chance.choice(["128MiB", "256MiB"])]
+        flags += ["--memory-limit", chance.choice(["512MiB", "1GiB"])]
     if retention:
         flags += ["--retention", chance.choice(["2h", "1d", "0"])]
     return flags

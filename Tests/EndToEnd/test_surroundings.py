@@ -185,7 +185,8 @@ def heavy_body(number, steps):
 
 def test_overload_is_refused_within_the_memory_limit(kept):
     """Three times what it can flush, from eight senders: 503, not growth."""
-    flags = ["--memory-limit", "128MiB", "--flush-size", "8MiB"]
+    # A quarter of it is for rows that are not flushed.
+    flags = ["--memory-limit", "512MiB", "--flush-size", "8MiB"]
     with shim.Shim(kept) as slow:
         # A disk on which objects take their time: memory is what fills up.
         slow.rule("fdatasync", shim.DELAY, milliseconds=700, path="/objects/")
@@ -220,9 +221,8 @@ def test_overload_is_refused_within_the_memory_limit(kept):
         healed(varve, None)
         peak = peak_memory(pid)
         print(f"\n{statuses.count(204)} bodies of 80,000 samples stored, {statuses.count(503)} refused, "
-              f"{peak:.0f} MiB resident at most with a limit of 128 MiB")
-        # Beside unflushed rows: 8 bodies in decoding, one flush's files, code and caches.
-        assert peak < 128 * 1.25 + 200
+              f"{peak:.0f} MiB resident at most with a limit of 512 MiB")
+        assert peak < 512
         assert varve.stop() == 0
 
 

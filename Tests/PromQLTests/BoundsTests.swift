@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct BoundsTests {
     private let tooMany = QueryError.execution(
-        "query processing would load too many samples into memory in query execution")
+        "query processing would load too many samples into memory in query execution (query.max-samples)")
 
     @Test func aQueryThatLoadsTooMuchSaysSo() async throws {
         let engine = QueryEngine([series("x", [Double?](repeating: 1, count: 100))]) { $0.maximumSamples = 50 }

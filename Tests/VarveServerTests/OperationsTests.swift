@@ -186,7 +186,7 @@ import Testing
 }
 
 /// A clock that stands until it is told to go on.
-private final class SteppedClock: TimeSource {
+final class SteppedClock: TimeSource {
     private let nanoseconds = Atomic<UInt64>(0)
     func advance(seconds: UInt64) { nanoseconds.add(seconds * 1_000_000_000, ordering: .relaxed) }
     func now() -> Int64 { Int64(monotonic() / 1_000_000) }

@@ -100,7 +100,8 @@ import Testing
         }
         #expect(
             complaint("query=up&start=0&end=11001&step=1")
-                == "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"
+                == "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution "
+                + "(?step=XX), or raise query.max-points"
         )
         #expect(complaint("start=-1e300&end=1e300&step=1y")?.hasPrefix("exceeded maximum resolution") == true)
         #expect(

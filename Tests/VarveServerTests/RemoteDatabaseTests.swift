@@ -70,14 +70,17 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "http://", "http://:80", "http://a:b", "http://a b", "http://u@h:1", "https://a", "a:0", "a?b",
+        "", "http://", "http://:80", "http://a:b", "http://a b", "http://u@h:1", "https://", "a:0", "a?b",
     ])
     func otherTextsAreNoAddresses(url: String) {
         let error = #expect(throws: RemoteError.self) { try RemoteDatabase(url: url) }
         #expect(error?.kind == .usage)
     }
 
-    @Test(arguments: [("http://[::1]:90/x/", "::1", 90, "/x"), ("h", "h", 80, ""), ("http://[::1]", "::1", 80, "")])
+    @Test(arguments: [
+        ("http://[::1]:90/x/", "::1", 90, "/x"), ("h", "h", 80, ""), ("http://[::1]", "::1", 80, ""),
+        ("https://h/p", "h", 443, "/p"), ("https://h:9", "h", 9, ""),
+    ])
     func addressesAreRead(url: String, host: String, port: Int, path: String) throws {
         let server = try ServerURL(url)
         #expect(server.host == host && server.port == port && server.path == path)

@@ -43,6 +43,8 @@ import Testing
         ("query.max-series", "0"), ("query.max-memory", "1KiB"), ("query.max-points", "0"),
         ("query.queue-timeout", "2d"), ("limit-series", "-1"), ("limit-labels-per-series", "2000"),
         ("limit-label-name-bytes", "0"), ("limit-label-value-bytes", "many"), ("limit-future-skew", "-1s"),
+        ("web.max-connections", "0"), ("web.idle-timeout", "1ms"), ("web.header-timeout", "1h"),
+        ("web.write-timeout", "0"), ("web.max-body", "1KiB"), ("web.shutdown-timeout", "1d"),
     ])
     func valuesOutOfRangeAreRefused(name: String, value: String) {
         #expect(throws: InvalidSettings.self) { try ServeSettings(flags: [name: value], environment: [:]) }
@@ -55,7 +57,7 @@ import Testing
                 "query.queue-timeout": "2s", "limit-series": "100", "limit-labels-per-series": "5",
                 "limit-label-name-bytes": "10", "limit-label-value-bytes": "20",
             ], environment: ["VARVE_LIMIT_FUTURE_SKEW": "1h"])
-        let options = settings.serverOptions
+        let options = settings.serverOptions(MemoryPlan(wanted: .mebibytes(4_096), machine: nil))
         #expect(options.queryOptions.maximumSeries == 7)
         #expect(options.queryOptions.maximumMemory == 3 << 20)
         #expect(options.maximumPoints == 12)
@@ -63,7 +65,7 @@ import Testing
         let limits = settings.bounds.limits
         #expect(limits.series == 100 && limits.labelsPerSeries == 5)
         #expect(limits.labelNameBytes == 10 && limits.labelValueBytes == 20 && limits.futureSkew == 3_600_000)
-        #expect(Set(settings.shown.map(\.name)) == Set(ServeSettings.names))
+        #expect(Set(settings.shown.map(\.name)) == Set(ServeSettings.namesInFile))
     }
 
     @Test func theBoundsOfQueriesReachTheServer() throws {
@@ -73,14 +75,14 @@ import Testing
                 "VARVE_QUERY_TIMEOUT": "3s", "VARVE_QUERY_MAX_CONCURRENCY": "5", "VARVE_QUERY_LOOKBACK_DELTA": "1m",
                 "VARVE_WEB_CORS_ORIGIN": "http://a",
             ])
-        let options = settings.serverOptions
+        let options = settings.serverOptions(MemoryPlan(wanted: .mebibytes(4_096), machine: nil))
         #expect(options.queryOptions.maximumSamples == 1_000)
         #expect(options.queryOptions.timeout == .seconds(3))
         #expect(options.queryOptions.lookback == .seconds(60))
         #expect(options.queryOptions.enableExperimentalFunctions)
         #expect(options.concurrentQueries == 5)
         #expect(options.allowedOrigins == "http://a")
-        #expect(try ServeSettings(flags: [:], environment: [:]).serverOptions.allowedOrigins.isEmpty)
+        #expect(try ServeSettings(flags: [:], environment: [:]).web.allowedOrigins.isEmpty)
     }
 
     @Test(arguments: [

@@ -19,7 +19,8 @@ import Synchronization
 public final class Database: Sendable {
     let store: MetricStore
     let environment: Environment
-    let options: DatabaseOptions
+    /// What it was opened with.
+    public let options: DatabaseOptions
     let receiver: RemoteWriteReceiver
     /// Let go of at close, and with the value at the latest.
     private let lock: Mutex<(any FileLock)?>

@@ -14,6 +14,8 @@ public struct DatabaseOptions: Sendable {
     public var flushAge = Duration.seconds(600)
     /// Bytes that unflushed rows may hold before appends are refused with 'try again'. Default 512 MiB.
     public var memoryLimit = ByteCount.mebibytes(512)
+    /// Bytes that all merges together may hold. Default 512 MiB.
+    public var mergeMemory = ByteCount.mebibytes(512)
     /// Below so much free disk appends are refused with 'try again', so that flush, merges and the log's end have room.
     /// 0 never refuses; default 32 MiB.
     public var diskReserve = ByteCount.mebibytes(32)
@@ -43,6 +45,7 @@ public struct DatabaseOptions: Sendable {
         options.region.flushSize = flushSize
         options.region.flushAge = flushAge
         options.region.memoryLimit = memoryLimit
+        options.region.compaction.memoryLimit = mergeMemory
         options.region.diskReserve = diskReserve
         options.region.retention = retention
         options.region.runsInBackground = runsInBackground

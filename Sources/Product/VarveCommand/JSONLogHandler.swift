@@ -5,12 +5,18 @@ import VarveServer
 /// Log lines as one JSON object each, `{"time":…,"level":…,"msg":…,…}`, on standard error, each in one write.
 struct JSONLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
-    var logLevel: Logger.Level
+    /// Of this one logger; nil: that of all.
+    private var ownLevel: Logger.Level?
+    var logLevel: Logger.Level {
+        get { ownLevel ?? common.level }
+        set { ownLevel = newValue }
+    }
     var metadataProvider: Logger.MetadataProvider?
+    private let common: LogLevelSwitch
     private let time: any TimeSource
 
-    init(level: Logger.Level, time: any TimeSource = LiveTimeSource()) {
-        logLevel = level
+    init(level: LogLevelSwitch, time: any TimeSource = LiveTimeSource()) {
+        common = level
         self.time = time
     }
 

@@ -105,9 +105,11 @@ struct LogCommand: AsyncParsableCommand {
         @OptionGroup var location: DataOption
         @Option(help: ArgumentHelp("The server to send to.", valueName: "http://host:port"))
         var url: String
+        @OptionGroup var remote: RemoteOption
 
         func run() async throws {
-            let sender = ReplaySender(try RemoteWriter(url: url, environment: .live))
+            let sender = ReplaySender(
+                try RemoteWriter(url: url, credentials: try await remote.credentials(), environment: .live))
             let report = try await OpenDatabase.readLog(location.directory, .live) { series in
                 try await sender.add(series)
             }

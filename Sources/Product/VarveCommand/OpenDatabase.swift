@@ -56,16 +56,23 @@ struct DataInspection: Sendable {
 /// The seam between the commands and the libraries: the only file here that knows how a database is opened.
 enum OpenDatabase {
     /// For writing and serving; takes the directory's lock, replays the log, starts flushing and compaction.
-    static func forServing(_ settings: ServeSettings, _ environment: Environment) async throws -> any OpenedDatabase {
+    static func forServing(
+        _ settings: ServeSettings, _ plan: MemoryPlan, _ environment: Environment
+    ) async throws -> any OpenedDatabase {
+        try await open(settings.dataDirectory, options(settings, plan), environment)
+    }
+
+    static func options(_ settings: ServeSettings, _ plan: MemoryPlan) -> DatabaseOptions {
         var options = DatabaseOptions()
         options.flushAge = settings.flushAge
-        options.flushSize = settings.flushSize
+        options.flushSize = plan.flushSize(wanted: settings.flushSize)
         options.durability = WAL.Durability(rawValue: settings.durability.rawValue) ?? .always
-        if let limit = settings.memoryLimit { options.memoryLimit = limit }
+        options.memoryLimit = plan.rows
+        options.mergeMemory = plan.merges
         options.diskReserve = settings.diskReserve
         options.limits = settings.bounds.limits
         if settings.retention > .zero { options.retention = settings.retention }
-        return try await open(settings.dataDirectory, options, environment)
+        return options
     }
 
     /// For questions asked of a directory, whether a server has it or not: nothing in it is changed.
@@ -95,7 +102,8 @@ enum OpenDatabase {
         guard report.problems.isEmpty else {
             throw CommandFailure(
                 .damage,
-                report.problems.joined(separator: "\n") + "\n\(report.problems.count) problems; nothing was changed.")
+                (report.problems + ["\(report.problems.count) problems; nothing was changed."] + report.remedies)
+                    .joined(separator: "\n"))
         }
         return VerifiedData(
             objects: report.objects, bytes: Int(clamping: report.bytes), rows: Int(clamping: report.rows),

@@ -15,15 +15,22 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve",
         abstract: "Serve a data directory over HTTP: remote write in, PromQL out.",
         discussion: """
-            Every option can also be set in the environment: --flush-age as VARVE_FLUSH_AGE. A flag counts before the \
-            environment. An unknown VARVE_ variable is refused.
+            Every option can also be set in the environment, --flush-age as VARVE_FLUSH_AGE, and in the file that --config \
+            names, as flush-age: 10m. A flag counts before the environment, that before the file. Unknown VARVE_ variables \
+            and unknown keys are refused. SIGHUP reads log-level, users, tokens and certificates again.
 
             EXAMPLES
               varve serve
               varve serve --data /srv/varve --listen :9490 --retention 90d
               VARVE_DURABILITY=interval varve serve --flush-size 256MiB
+              varve serve --config /etc/varve/varve.yml --check-config
             """)
 
+    @Option(
+        help: ArgumentHelp("A YAML file with settings by the names of the flags. (default: none)", valueName: "file"))
+    var config: String?
+    @Flag(help: "Check the settings and the files they name, make nothing, and end: 0 when all is well, 2 if not.")
+    var checkConfig = false
     @Option(help: ArgumentHelp("Directory of the data; made if absent. (default: ./varve-data)", valueName: "dir"))
     var data: String?
     @Option(
@@ -41,7 +48,8 @@ struct ServeCommand: AsyncParsableCommand {
     var durability: String?
     @Option(
         help: ArgumentHelp(
-            "Memory that unflushed rows may hold; beyond it writers get 503. (default: 512MiB)", valueName: "size"))
+            "Memory of the process: a quarter for rows not flushed, a quarter for queries; beyond, 503. (default: 60 % of "
+                + "the machine or its control group)", valueName: "size"))
     var memoryLimit: String?
     @Option(
         help: ArgumentHelp(
@@ -59,11 +67,6 @@ struct ServeCommand: AsyncParsableCommand {
     var logFormat: String?
     @Option(help: ArgumentHelp("Log queries that run longer; 0 logs none. (default: 5s)", valueName: "duration"))
     var logQueriesLongerThan: String?
-    @Option(
-        name: .customLong("web.cors-origin"),
-        help: ArgumentHelp(
-            "Origins of the web pages that may read answers, as in .* for all. (default: none)", valueName: "regex"))
-    var corsOrigin: String?
     @Option(
         name: .customLong("query.max-samples"),
         help: ArgumentHelp("Samples that one query may load. (default: 50000000)", valueName: "number"))
@@ -83,28 +86,35 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Allow PromQL's experimental functions. (default: not allowed)")
     var enableExperimentalFunctions: Bool?
     @OptionGroup var bounds: BoundOptions
+    @OptionGroup var web: WebOptions
 
     /// What was given, by the names of the settings.
     private var given: [String: String] {
         let all: [String: String?] = [
-            "data": data, "listen": listen, "flush-age": flushAge, "flush-size": flushSize, "durability": durability,
+            "config": config, "data": data, "listen": listen, "flush-age": flushAge, "flush-size": flushSize,
+            "durability": durability,
             "memory-limit": memoryLimit, "disk-reserve": diskReserve, "retention": retention,
             "enable-admin-api": enableAdminAPI.map { "\($0)" },
             "log-level": logLevel, "log-format": logFormat, "log-queries-longer-than": logQueriesLongerThan,
-            "web.cors-origin": corsOrigin, "query.max-samples": queryMaxSamples, "query.timeout": queryTimeout,
+            "query.max-samples": queryMaxSamples, "query.timeout": queryTimeout,
             "query.max-concurrency": queryMaxConcurrency, "query.lookback-delta": queryLookbackDelta,
             "enable-experimental-functions": enableExperimentalFunctions.map { "\($0)" },
         ]
         return all.compactMapValues { $0 }.merging(bounds.given) { first, _ in first }
+            .merging(web.given) { first, _ in first }
     }
 
     func run() async throws {
-        let settings = try ServeSettings(flags: given, environment: ProcessVariables.all)
         let environment = Environment.live
         let started = environment.time.monotonic()
+        let configuration = ServeConfiguration(
+            flags: given, variables: ProcessVariables.all, environment: environment)
+        let checked = try await configuration.check()
+        let (settings, access) = (checked.settings, checked.access)
+        if checkConfig { return Terminal.print(Self.summary(settings)) }
+        let level = LogLevelSwitch(settings.logLevel)
         let logger = Logger(label: "varve") { (_) -> any LogHandler in
-            let level = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
-            return switch settings.logFormat {
+            switch settings.logFormat {
             case .logfmt: LogfmtHandler(level: level)
             case .json: JSONLogHandler(level: level)
             }
@@ -113,14 +123,18 @@ struct ServeCommand: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         DescriptorLimit.raise()
 
-        let database = try await OpenDatabase.forServing(settings, environment)
+        let database = try await OpenDatabase.forServing(settings, checked.plan, environment)
         let server = Server(
-            database: database, options: settings.serverOptions, environment: environment, logger: logger)
+            database: database, options: settings.serverOptions(checked.plan), access: access, environment: environment,
+            logger: logger)
         do {
-            try await server.run { port in
-                let milliseconds = (environment.time.monotonic() &- started) / 1_000_000
-                Terminal.print(Self.greeting(settings, port: port, milliseconds: milliseconds))
-            }
+            try await server.run(
+                onListening: { port in
+                    let milliseconds = (environment.time.monotonic() &- started) / 1_000_000
+                    Terminal.print(
+                        Self.greeting(settings, isSecret: access.usesTLS, port: port, milliseconds: milliseconds))
+                    Self.warn(settings, access, logger)
+                }, reload: { await Self.reload(configuration, settings, access, level, logger) })
         } catch {
             try? await database.close()
             throw error
@@ -139,9 +153,51 @@ struct ServeCommand: AsyncParsableCommand {
         try await database.close()
     }
 
+    /// Takes what can be taken while running, and says what cannot. What is wrong changes nothing.
+    private static func reload(
+        _ configuration: ServeConfiguration, _ running: ServeSettings, _ access: WebAccess, _ level: LogLevelSwitch,
+        _ logger: Logger
+    ) async -> Bool {
+        do {
+            let new = try await configuration.environment.blocking.run {
+                let new = try configuration.read()
+                try access.reload()
+                return new
+            }
+            level.set(new.logLevel)
+            let waiting = zip(new.shown, running.shown).filter { $0.value != $1.value && $0.name != "log-level" }
+            logger.notice(
+                "configuration read again",
+                metadata: waiting.isEmpty
+                    ? [:] : ["needs_restart": "\(waiting.map(\.0.name).joined(separator: ","))"])
+            return true
+        } catch {
+            logger.error("configuration not read again, the old one stays in force", metadata: ["problems": "\(error)"])
+            return false
+        }
+    }
+
+    /// What an operator may not have meant.
+    private static func warn(_ settings: ServeSettings, _ access: WebAccess, _ logger: Logger) {
+        let isLocal = settings.host == "localhost" || settings.host == "::1" || settings.host.hasPrefix("127.")
+        if !isLocal && access.isOpen {
+            logger.warning("anybody who reaches the port may read and write: see --web.config.file")
+        }
+        if !isLocal && !access.isOpen && !access.usesTLS {
+            logger.warning("passwords and tokens cross the network in the clear: see tls_server_config, or use a proxy")
+        }
+    }
+
+    private static func summary(_ settings: ServeSettings) -> String {
+        "The configuration is good. Nothing was started.\n\n"
+            + settings.shown.map { "\($0.name): \($0.value)" }.joined(separator: "\n")
+    }
+
     /// What to do next, ready to copy.
-    private static func greeting(_ settings: ServeSettings, port: Int, milliseconds: UInt64) -> String {
-        let url = ServeSettings.url(host: settings.host, port: port)
+    private static func greeting(
+        _ settings: ServeSettings, isSecret: Bool, port: Int, milliseconds: UInt64
+    ) -> String {
+        let url = ServeSettings.url(host: settings.host, port: port, isSecret: isSecret)
         return """
             Varve \(VarveVersion.current) is ready on \(url) after \(milliseconds) ms. Data: \(absolute(settings.dataDirectory))
 

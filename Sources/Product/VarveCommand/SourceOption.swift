@@ -9,6 +9,7 @@ struct SourceOption: ParsableArguments {
     @Option(
         help: ArgumentHelp("Ask the server at this address instead of a directory.", valueName: "http://host:port"))
     var url: String?
+    @OptionGroup var remote: RemoteOption
 
     func validate() throws {
         if url != nil && location.data != nil {
@@ -20,7 +21,7 @@ struct SourceOption: ParsableArguments {
     func ask<Answer>(
         server: (RemoteDatabase) async throws -> Answer, directory: (any OpenedDatabase) async throws -> Answer
     ) async throws -> Answer {
-        if let url { return try await server(RemoteDatabase(url: url)) }
+        if let url { return try await server(RemoteDatabase(url: url, credentials: remote.credentials())) }
         do {
             return try await directory(try await OpenDatabase.forReading(location.directory, .live))
         } catch QueryError.storage(let reason) {

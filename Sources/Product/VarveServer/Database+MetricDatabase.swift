@@ -121,6 +121,7 @@ extension Database: MetricDatabase {
                     value: Double(metrics.samplesRefused[reason] ?? 0)))
         }
         gauge("varve_series", "Series known to this process.", Double(metrics.series))
+        gauge("varve_series_limit", "Series that limit-series allows.", Double(options.limits.series))
         gauge("varve_series_live", "Series of the newest segment.", Double(metrics.liveSeries))
         gauge("varve_index_bytes", "Memory of the label index.", Double(metrics.indexBytes))
         counter("varve_writes_total", "Batches acknowledged.", engine.writes)
@@ -157,6 +158,10 @@ extension Database: MetricDatabase {
         gauge("varve_objects", "Live objects.", Double(engine.objects))
         gauge("varve_object_bytes", "Bytes of live objects.", Double(engine.objectBytes))
         gauge("varve_unflushed_bytes", "Memory of rows that are not in objects yet.", Double(engine.memoryBytes))
+        gauge(
+            "varve_unflushed_limit_bytes",
+            "What rows that are not in objects may hold: beyond it writers wait, then get 503.",
+            Double(options.memoryLimit.bytes))
         gauge("varve_epoch", "Version of the part list in memory.", Double(engine.epoch))
         gauge(
             "varve_manifest_version", "Number of the last durable change of the part list.",

@@ -5,7 +5,8 @@ import MetricModel
 /// `held` counts the samples loaded and one per series and step of every column that is alive; the evaluator restores
 /// it when intermediate columns go.
 struct QueryBudget {
-    static let tooManySamples = "query processing would load too many samples into memory in query execution"
+    static let tooManySamples =
+        "query processing would load too many samples into memory in query execution (query.max-samples)"
 
     private(set) var maximumSamples: Int
     private(set) var maximumMemory: Int

@@ -51,6 +51,8 @@ extension Database {
             }
             let quarantine = directory.path + "/quarantine"
             let name = try await freeName(in: quarantine, environment)
+            try await setStrangerAside(
+                directory.objects + "/regions/main/manifest/head", in: "\(quarantine)/\(name)", environment)
             let found = try await RegionRebuild.run(
                 store: store, quarantine: DirectoryStore(root: quarantine, environment: environment), name: name,
                 tables: tables, region: "main", logDirectory: directory.log + "/main", environment: environment,
@@ -65,6 +67,19 @@ extension Database {
             report.quarantine = "\(quarantine)/\(name)"
             return report
         } catch { throw VarveError(error) }
+    }
+
+    /// A directory or a link where the head should be is no object: the store neither reads nor replaces it.
+    private static func setStrangerAside(
+        _ path: String, in quarantine: String, _ environment: Environment
+    ) async throws(StorageError) {
+        do {
+            try await environment.blocking.run {
+                guard let status = try environment.fileSystem.status(of: path), status.kind != .file else { return }
+                try environment.fileSystem.createDirectory(quarantine)
+                try environment.fileSystem.rename(path, ifAbsent: quarantine + "/head-that-is-no-file")
+            }
+        } catch { throw StorageError(wrapping: error) }
     }
 
     /// `manifest-1`, or the first number that is not taken.

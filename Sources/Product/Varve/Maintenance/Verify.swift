@@ -13,6 +13,8 @@ public struct VerifyReport: Sendable {
     public var rows: UInt64 = 0
     /// Each names object or file, what is wrong, and what helps.
     public var problems: [String] = []
+    /// What to do about them, beside what they say themselves.
+    public var remedies: [String] = []
     /// Objects that no manifest names: harmless, collected at the next start.
     public var unnamed: [String] = []
     /// Records that the log holds, and rows in them: those that are in objects too, and those that are not yet.
@@ -40,6 +42,12 @@ extension Database {
             report.rows = check.rows
             report.problems += check.problems
             report.unnamed = check.unnamed
+            if !check.problems.isEmpty {
+                report.remedies.append(
+                    "`varve rebuild --force --data \(path)` goes on without the damaged objects: it makes a manifest of all "
+                        + "that can be read, moves the rest to quarantine/ and names it. Stop the server first, and look for "
+                        + "a backup of these objects before.")
+            }
         } catch { report.problems.append(error.text) }
         do throws(WALError) {
             let log = directory.log + "/" + StoredLogPlace.region

@@ -75,8 +75,11 @@ struct APIError: Error, Equatable, Sendable {
     }
 
     var answer: APIAnswer {
-        .json(
+        var answer = APIAnswer.json(
             status: kind.status,
             .object([("status", .string("error")), ("errorType", .string(kind.rawValue)), ("error", .string(text))]))
+        // Our fault, or too much at once: it is worth asking again.
+        if kind.status == 503 { answer.headers.append(("retry-after", "5")) }
+        return answer
     }
 }

@@ -12,6 +12,8 @@ struct OriginPolicy: Sendable {
         self.pattern = pattern.isEmpty ? nil : try? LabelMatcher("origin", .matches, pattern)
     }
 
+    static func isValid(_ pattern: String) -> Bool { (try? LabelMatcher("origin", .matches, pattern)) != nil }
+
     /// - Parameter origin: the request's header; nil when it is no page that asks.
     func headers(for origin: String?) -> [(name: String, value: String)] {
         guard let origin, let pattern, pattern.matches(origin) else { return [] }

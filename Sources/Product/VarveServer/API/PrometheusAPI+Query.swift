@@ -63,8 +63,9 @@ extension PrometheusAPI {
     /// Varve stores no exemplars. Grafana probes this with milliseconds where seconds belong and turns exemplars off
     /// when the answer is no success.
     func queryExemplars(_ form: FormParameters) throws(APIError) -> APIAnswer {
-        _ = try form.time("start")
-        _ = try form.time("end")
+        if let start = try form.time("start"), let end = try form.time("end"), end < start {
+            throw .badParameter("end", "end timestamp must not be before start time")
+        }
         _ = try parsed(form)
         return .success(.array([]))
     }

@@ -14,6 +14,12 @@ extension PrometheusAPI {
         _ question: Question, _ options: QueryOptions,
         _ work: (QueryOptions) async throws(QueryError) -> QueryResult
     ) async throws(APIError) -> Finished {
+        if let held = state.memory.excess {
+            throw APIError(
+                .timeout,
+                "the process holds \(ByteCount(held)) of the \(ByteCount(state.memory.limit)) that memory-limit allows: no "
+                    + "query begins until there is room; try again later, or raise memory-limit")
+        }
         let arrived = environment.time.monotonic()
         let id = state.queries.add(question, arrived: arrived)
         defer { state.queries.remove(id) }
@@ -25,7 +31,8 @@ extension PrometheusAPI {
                 ? APIError(.canceled, "query was canceled in the queue")
                 : APIError(
                     .timeout,
-                    "query timed out in the queue: \(self.options.concurrentQueries) queries are running; try again later"
+                    "query timed out in the queue: \(self.options.concurrentQueries) queries are running "
+                        + "(query.max-concurrency); try again later"
                 )
         }
         defer { slot.leave() }

@@ -28,12 +28,12 @@ extension PrometheusAPI {
                 ("startTime", .string(started)),
                 ("serverTime", .string(TimeText.rfc3339(environment.time.now()))),
                 ("CWD", .string(Self.workingDirectory)),
-                ("reloadConfigSuccess", .bool(true)),
-                ("lastConfigTime", .string(started)),
+                ("reloadConfigSuccess", .bool(state.reloads.isLastGood)),
+                ("lastConfigTime", .string(TimeText.rfc3339(state.reloads.lastTime))),
                 ("corruptionCount", .integer(0)),
                 ("goroutineCount", .integer(0)),
                 ("GOMAXPROCS", .integer(Int64(sysconf(Int32(_SC_NPROCESSORS_ONLN))))),
-                ("GOMEMLIMIT", .integer(0)), ("GOGC", .string("")), ("GODEBUG", .string("")),
+                ("GOMEMLIMIT", .integer(Int64(state.memory.limit))), ("GOGC", .string("")), ("GODEBUG", .string("")),
                 ("storageRetention", .string(options.retentionText)),
             ]))
     }
@@ -97,7 +97,16 @@ extension PrometheusAPI {
                 name: "process_start_time_seconds", help: "Start time of the process in seconds since the epoch.",
                 kind: .gauge, value: start),
         ]
-        numbers += state.requests.statistics
+        numbers += state.requests.statistics + state.connections.statistics + state.reloads.statistics
+        numbers.append(
+            DatabaseStatistic(
+                name: "varve_http_body_bytes",
+                help: "Memory of the request bodies that are being received or answered.",
+                kind: .gauge, value: Double(state.bodies.inUse)))
+        numbers.append(
+            DatabaseStatistic(
+                name: "varve_memory_limit_bytes", help: "What the process may hold; above it no new query begins.",
+                kind: .gauge, value: Double(state.memory.limit)))
         numbers += process?.statistics ?? []
         numbers += database.statistics
         return APIAnswer(

@@ -66,7 +66,9 @@ enum WriteRoute {
     static func tooLarge(_ size: Int?) -> APIAnswer {
         let found = size.map { "of \($0) bytes " } ?? ""
         return nothingWritten(
-            400, "the body \(found)is over the limit of \(maximumBody) bytes; send fewer samples per request")
+            400,
+            "the body \(found)is over the limit of \(maximumBody) bytes, which nothing raises, or over web.max-body; "
+                + "send fewer samples per request")
     }
 
     static func retryLater(_ text: String, after seconds: Int) -> APIAnswer {

@@ -2,8 +2,18 @@ import Compression
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 
-/// Where a server is: `http://127.0.0.1:9490`, with a path before the API's if need be.
+/// What a server may ask for before it answers.
+public struct RemoteCredentials: Sendable, Equatable {
+    /// Sent as a bearer token.
+    public var token: String?
+    /// Certificates that a server's must descend from, as a PEM file; nil: the system's.
+    public var authorityFile: String?
+    public init() {}
+}
+
+/// Where a server is: `http://127.0.0.1:9490`, `https://…`, with a path before the API's if need be.
 struct ServerURL: Equatable {
     var host: String
     var port: Int
@@ -11,13 +21,18 @@ struct ServerURL: Equatable {
     var path: String
     /// As it was given.
     var text: String
+    var isSecret = false
+    var credentials: RemoteCredentials
 
-    init(_ text: String) throws(RemoteError) {
+    init(_ text: String, _ credentials: RemoteCredentials = .init()) throws(RemoteError) {
+        self.credentials = credentials
         var rest = text[...]
         if rest.hasPrefix("https://") {
-            throw RemoteError(.usage, "\(text): https is not supported yet; use http://, or curl")
+            isSecret = true
+            rest = rest.dropFirst("https://".count)
+        } else if rest.hasPrefix("http://") {
+            rest = rest.dropFirst("http://".count)
         }
-        if rest.hasPrefix("http://") { rest = rest.dropFirst("http://".count) }
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
         let authority = rest[..<slash]
         var path = rest[slash...]
@@ -25,8 +40,11 @@ struct ServerURL: Equatable {
         let hasPort = authority.lastIndex(of: ":").map { !authority[$0...].contains("]") } ?? false
         let isSound = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f } && !text.contains { "?#@".contains($0) }
         guard isSound, !authority.isEmpty, !authority.hasPrefix(":"),
-            let address = ListenAddress(hasPort ? String(authority) : "\(authority):80"), address.port > 0
-        else { throw RemoteError(.usage, "\"\(text)\" is not the address of a server; use http://HOST:PORT") }
+            let address = ListenAddress(hasPort ? String(authority) : "\(authority):\(isSecret ? 443 : 80)"),
+            address.port > 0
+        else {
+            throw RemoteError(.usage, "\"\(text)\" is not the address of a server; use http://HOST:PORT, or https://")
+        }
         (host, port) = (address.host, address.port)
         self.path = String(path)
         self.text = text
@@ -95,15 +113,32 @@ enum HTTPConnection {
     private typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPPart<HTTPRequestHead, ByteBuffer>>
 
     private static func connect(to server: ServerURL) async throws -> Connection {
-        try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        let context = server.isSecret ? try tls(server) : nil
+        return try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .connectTimeout(.seconds(10))
             .connect(host: server.host, port: server.port) { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let context {
+                        // An address of digits has no name to be told; its certificate is checked all the same.
+                        let isName = server.host.contains { $0.isLetter } && !server.host.contains(":")
+                        let handler = try NIOSSLClientHandler(
+                            context: context, serverHostname: isName ? server.host : nil)
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                    }
                     try channel.pipeline.syncOperations.addHTTPClientHandlers()
                     try channel.pipeline.syncOperations.addHandler(OutboundParts())
                     return try Connection(wrappingChannelSynchronously: channel)
                 }
             }
+    }
+
+    private static func tls(_ server: ServerURL) throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        if let file = server.credentials.authorityFile { configuration.trustRoots = .file(file) }
+        do { return try NIOSSLContext(configuration: configuration) } catch {
+            throw RemoteError(.usage, "\(server.credentials.authorityFile ?? "TLS") cannot be used: \(error)")
+        }
     }
 
     private static func send(
@@ -116,6 +151,7 @@ enum HTTPConnection {
         head.headers.add(name: "user-agent", value: "varve/\(VarveVersion.current)")
         head.headers.add(name: "accept-encoding", value: "gzip")
         head.headers.add(name: "connection", value: "close")
+        if let token = server.credentials.token { head.headers.add(name: "authorization", value: "Bearer \(token)") }
         if let content {
             for (name, value) in content.headers { head.headers.add(name: name, value: value) }
             head.headers.add(name: "content-length", value: String(content.bytes.readableBytes))

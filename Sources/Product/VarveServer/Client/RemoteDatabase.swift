@@ -7,7 +7,9 @@ public struct RemoteDatabase: Sendable {
     private let server: ServerURL
 
     /// - Parameter url: `http://127.0.0.1:9490`, with a path before the API's if need be.
-    public init(url: String) throws(RemoteError) { server = try ServerURL(url) }
+    public init(url: String, credentials: RemoteCredentials = .init()) throws(RemoteError) {
+        server = try ServerURL(url, credentials)
+    }
 
     public func query(_ expression: String, at time: Int64) async throws(RemoteError) -> QueryResult {
         try await evaluate("query", [("query", expression), ("time", Self.seconds(time))])

@@ -15,8 +15,10 @@ public struct RemoteWriter: Sendable {
     private let environment: Environment
 
     /// - Parameter url: of the server, `http://127.0.0.1:9490`; bodies go to `/api/v1/write` below it.
-    public init(url: String, environment: Environment) throws(RemoteError) {
-        server = try ServerURL(url)
+    public init(
+        url: String, credentials: RemoteCredentials = .init(), environment: Environment
+    ) throws(RemoteError) {
+        server = try ServerURL(url, credentials)
         self.environment = environment
     }
 

@@ -43,7 +43,7 @@ struct RangeQueryParameters: Equatable {
             throw APIError(
                 .badData,
                 "exceeded maximum resolution of \(Self.grouped(maximumPoints)) points per timeseries. "
-                    + "Try decreasing the query resolution (?step=XX)")
+                    + "Try decreasing the query resolution (?step=XX), or raise query.max-points")
         }
         common = try CommonQueryParameters(form, defaults: defaults)
         expression = form["query"] ?? ""

@@ -10,7 +10,7 @@ public enum TimeText {
 
     /// Milliseconds since the epoch; nil when the text is no time.
     public static func parse(_ text: String) -> Int64? {
-        if let seconds = Double(text) {
+        if let seconds = NumberText.double(text) {
             guard seconds.isFinite else { return nil }
             return milliseconds(seconds: seconds)
         }

@@ -4,11 +4,12 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
+import NIOSSL
 import Platform
 
 /// One connection: Hummingbird's HTTP/1 channel with two handlers of ours.
 ///
-///     socket → HTTP decoder → ConnectionWatch → idle and shutdown → WriteHandler → Hummingbird
+///     socket → TLS → HTTP decoder → ConnectionWatch → LastAnswer → idle and shutdown → WriteHandler → Hummingbird
 ///
 /// `WriteHandler` stands behind the one that counts requests, so that idle time-out and graceful shutdown see writes as
 /// they see everything else.
@@ -23,6 +24,8 @@ struct APIChannel: ServerChildChannel, HTTPChannelHandler {
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
+            let tls = api.state.access.tlsContext
+            if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
             var limits = NIOHTTPDecoderLimitConfiguration()
             // GET queries may be 64 KiB long; the request line counts as a field.
             limits.maxHeaderFieldSize = 80 << 10
@@ -31,10 +34,12 @@ struct APIChannel: ServerChildChannel, HTTPChannelHandler {
             try pipeline.configureHTTPServerPipeline(
                 withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
                 withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
-            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: tls != nil))
             try pipeline.addHandler(
                 ConnectionWatch(
-                    writeTimeout: api.options.writeTimeout, headerTimeout: api.options.headerTimeout))
+                    writeTimeout: api.options.writeTimeout, headerTimeout: api.options.headerTimeout,
+                    tally: api.state.connections))
+            try pipeline.addHandler(LastAnswer())
             try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: api.options.idleTimeout, logger: logger))
             try pipeline.addHandler(WriteHandler(api: api, bodies: bodies))
             return try NIOAsyncChannel(

@@ -22,8 +22,17 @@ struct APIResponder: HTTPResponder {
             method: request.method.rawValue, target: request.head.path ?? "/", headers: Self.headers(of: request))
         let route = Route.find(message.path, prefix: api.options.routePrefix)?.route
         let isWrite = route == .write && message.method == "POST"
+        if message.method != "OPTIONS" {
+            let verdict = await api.state.access.control.verdict(message.headers["authorization"], for: route)
+            if let refusal = AccessAnswer.refusal(verdict, for: route) {
+                api.state.connections.refused(verdict)
+                return turnAway(refusal, context.channel, route)
+            }
+        }
+        // From here on nobody needs it, and nobody shall show it.
+        message.headers["authorization"] = nil
         if isWrite, let refusal = WriteRoute.refusal(of: message.headers) {
-            return turnAway(refusal, context.channel)
+            return turnAway(refusal, context.channel, route)
         }
         // Holds the body's memory until the answer is made.
         let body: RequestReader.Body
@@ -32,14 +41,14 @@ struct APIResponder: HTTPResponder {
         } catch {
             switch error {
             case .tooLarge(let size):
-                let text = "the request body is over the limit of \(reader.limit) bytes"
+                let text = "the request body is over the limit of \(reader.limit) bytes (web.max-body)"
                 return turnAway(
-                    isWrite ? WriteRoute.tooLarge(size) : APIError(.tooLarge, text).answer, context.channel)
+                    isWrite ? WriteRoute.tooLarge(size) : APIError(.tooLarge, text).answer, context.channel, route)
             case .noMemory:
                 let text = "too many request bodies are in memory; send this one again later"
-                return turnAway(WriteRoute.retryLater(text, after: 5), context.channel)
+                return turnAway(WriteRoute.retryLater(text, after: 5), context.channel, route)
             case .cut:
-                return turnAway(APIError(.badData, "the request body ended too early").answer, context.channel)
+                return turnAway(APIError(.badData, "the request body ended too early").answer, context.channel, route)
             }
         }
         message.body = body.bytes
@@ -68,7 +77,8 @@ struct APIResponder: HTTPResponder {
     }
 
     /// Answers without reading the rest of the body: the client sees the answer, then the end of the connection.
-    private func turnAway(_ answer: APIAnswer, _ channel: any Channel) -> Response {
+    private func turnAway(_ answer: APIAnswer, _ channel: any Channel, _ route: Route?) -> Response {
+        api.state.requests.count(handler: route?.name ?? "other", status: answer.status, seconds: 0)
         channel.close(mode: .input, promise: nil)
         var response = Self.response(answer, isHead: false)
         response.headers[.connection] = "close"

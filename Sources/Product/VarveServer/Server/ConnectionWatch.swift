@@ -19,14 +19,25 @@ final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler, Sen
     private let writeTimeout: TimeAmount
     private let headerTimeout: TimeAmount
     private let parts = HeaderClock.Parts()
+    private let tally: ConnectionTally
 
-    init(writeTimeout: Duration, headerTimeout: Duration) {
+    init(writeTimeout: Duration, headerTimeout: Duration, tally: ConnectionTally) {
+        self.tally = tally
+        tally.opened()
         self.writeTimeout = .milliseconds(writeTimeout.milliseconds)
         self.headerTimeout = .milliseconds(headerTimeout.milliseconds)
     }
 
+    deinit { tally.closed() }
+
+    /// Ends the connection of a client that is too slow at what `fault` says.
+    func leave(_ channel: any Channel, for fault: ConnectionTally.Fault) {
+        tally.left(for: fault)
+        channel.close(promise: nil)
+    }
+
     func handlerAdded(context: ChannelHandlerContext) {
-        let clock = HeaderClock(parts, patience: headerTimeout)
+        let clock = HeaderClock(parts, patience: headerTimeout, tally: tally)
         // Only a pipeline that is closing takes no handler.
         try? context.pipeline.syncOperations.addHandler(clock, position: .first)
     }
@@ -79,7 +90,9 @@ final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler, Sen
         stopWaiting()
         if !context.channel.isWritable {
             let channel = context.channel
-            let stall = context.eventLoop.scheduleTask(in: writeTimeout) { channel.close(promise: nil) }
+            let stall = context.eventLoop.scheduleTask(in: writeTimeout) { [self] in
+                leave(channel, for: .reading)
+            }
             state.withLock { $0.stall = stall }
         }
         context.fireChannelWritabilityChanged()

@@ -16,9 +16,11 @@ final class HeaderClock: ChannelInboundHandler, RemovableChannelHandler {
 
     private let parts: Parts
     private let patience: TimeAmount
+    private let tally: ConnectionTally
     private var alarm: Scheduled<Void>?
 
-    init(_ parts: Parts, patience: TimeAmount) {
+    init(_ parts: Parts, patience: TimeAmount, tally: ConnectionTally) {
+        self.tally = tally
         self.parts = parts
         self.patience = patience
     }
@@ -31,7 +33,10 @@ final class HeaderClock: ChannelInboundHandler, RemovableChannelHandler {
         if parts.count != before {
             stop()
         } else if alarm == nil {
-            alarm = channel.eventLoop.scheduleTask(in: patience) { channel.close(promise: nil) }
+            alarm = channel.eventLoop.scheduleTask(in: patience) { [tally] in
+                tally.left(for: .head)
+                channel.close(promise: nil)
+            }
         }
     }
 

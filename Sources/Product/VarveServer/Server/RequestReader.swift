@@ -7,7 +7,7 @@ import Platform
 ///
 /// - A declared length over the limit is refused before a byte is read; then no more is read from the connection.
 /// - Memory is reserved before the bytes are held and given back when the request has been answered.
-/// - After the first 10 s a body that brings less than 1 KiB/s is cut off.
+/// - After the first 10 s a body that comes too slowly is cut off: see `BodyPace`.
 struct RequestReader: Sendable {
     enum Refusal: Error {
         case tooLarge(Int?)
@@ -25,6 +25,7 @@ struct RequestReader: Sendable {
 
     let limit: Int
     let budget: MemoryBudget
+    let tally: ConnectionTally
 
     func read(_ request: Request, from channel: any Channel) async throws(Refusal) -> Body {
         var body = Body()
@@ -38,7 +39,7 @@ struct RequestReader: Sendable {
         } else if request.headers[.transferEncoding] == nil {
             return body
         }
-        let pace = BodyPace()
+        let pace = BodyPace(declared: declared)
         var watch: RepeatedTask?
         defer { watch?.cancel() }
         do {
@@ -50,7 +51,7 @@ struct RequestReader: Sendable {
                 body.bytes.append(contentsOf: piece.readableBytesView)
                 pace.note(piece.readableBytes)
                 // Most bodies are here in one piece and need no clock.
-                if watch == nil, body.bytes.count != declared { watch = pace.watch(channel) }
+                if watch == nil, body.bytes.count != declared { watch = pace.watch(channel, tally) }
             }
         } catch let refusal as Refusal {
             throw refusal

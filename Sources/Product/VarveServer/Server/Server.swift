@@ -18,12 +18,14 @@ public struct Server: Sendable {
     private let logger: Logger
 
     public init(
-        database: any MetricDatabase, options: ServerOptions, environment: Platform.Environment = .live,
-        logger: Logger
+        database: any MetricDatabase, options: ServerOptions, access: WebAccess? = nil,
+        environment: Platform.Environment = .live, logger: Logger
     ) {
         self.options = options
         self.logger = logger
-        state = ServerState(startTime: environment.time.now())
+        state = ServerState(
+            startTime: environment.time.now(), access: access ?? WebAccess(openWith: environment.random),
+            memoryLimit: options.memoryLimit, bodyMemory: options.bodyMemory, time: environment.time)
         api = PrometheusAPI(
             database: database, options: options, environment: environment, state: state, logger: logger)
     }
@@ -31,13 +33,16 @@ public struct Server: Sendable {
     /// - Parameters:
     ///   - handlesSignals: SIGTERM and SIGINT stop the server gracefully. Without, cancel the task.
     ///   - onListening: called with the port once connections are taken.
+    ///   - reload: called at SIGHUP; true when all went well. nil: the signal is not taken.
     /// - Throws: `CannotListen` when the address is not to be had.
     public func run(
-        handlesSignals: Bool = true, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+        handlesSignals: Bool = true, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in },
+        reload: (@Sendable () async -> Bool)? = nil
     ) async throws {
         let options = options
         let reader = RequestReader(
-            limit: options.maximumBody, budget: MemoryBudget(limit: ByteCount(options.bodyMemory)))
+            limit: options.maximumBody, budget: state.bodies,
+            tally: state.connections)
         let connections = DescriptorLimit.connections(
             wanted: options.maximumConnections, descriptors: DescriptorLimit.current)
         // Hummingbird's own remarks on every connection are for its debugging.
@@ -56,8 +61,10 @@ public struct Server: Sendable {
                 availableConnectionsDelegate: MaximumAvailableConnections(connections, logger: quiet)),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? options.port) },
             logger: quiet)
+        var services: [any Service] = [application, StopNotice(state: state)]
+        if let reload { services.append(ReloadAtHangup(state: state, reload: reload)) }
         var configuration = ServiceGroupConfiguration(
-            services: [application, StopNotice(state: state)],
+            services: services,
             gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: quiet)
         configuration.maximumGracefulShutdownDuration = options.shutdownTimeout
         do {

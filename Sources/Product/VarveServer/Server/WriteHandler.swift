@@ -23,7 +23,7 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
         var request: APIRequest
         let declared: Int
         let reservation: MemoryReservation
-        let pace = BodyPace()
+        let pace: BodyPace
         var watch: RepeatedTask?
     }
 
@@ -83,7 +83,7 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
             incoming.pace.note(bytes.readableBytes)
             // Most bodies are here in one piece and need no clock.
             if incoming.watch == nil, incoming.request.body.count < incoming.declared {
-                incoming.watch = incoming.pace.watch(context.channel)
+                incoming.watch = incoming.pace.watch(context.channel, api.state.connections)
             }
             phase = .receiving(incoming)
         case (.receiving(let incoming), .end):
@@ -98,11 +98,15 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// nil: not for us, or not now.
     private func begin(_ head: HTTPRequest) -> Incoming? {
         guard let declared = interception.declaredLength(of: head),
-            api.database.isReady, !api.state.isStopping, let reservation = bodies.reserve(declared)
+            api.database.isReady, !api.state.isStopping,
+            // A password that must be checked first takes time: the framework's way has it.
+            api.state.access.control.quickVerdict(head.headerFields[.authorization], for: .write) == .allowed,
+            let reservation = bodies.reserve(declared)
         else { return nil }
         var request = APIRequest(method: "POST", target: head.path ?? "")
         request.body.reserveCapacity(declared)
-        return Incoming(request: request, declared: declared, reservation: reservation)
+        return Incoming(
+            request: request, declared: declared, reservation: reservation, pace: BodyPace(declared: declared))
     }
 
     // MARK: Answers

@@ -14,8 +14,9 @@ public import Platform
 public struct BoundSettings: Sendable, Equatable {
     /// Series that one query may select. At least 1.
     public var querySeries = 5_000_000
-    /// Bytes that one query may hold: samples, labels, intermediate results. At least 1 MiB.
-    public var queryMemory = ByteCount.mebibytes(1_024)
+    /// Bytes that one query may hold: samples, labels, intermediate results; nil: its share of `MemoryPlan`, 1 GiB at
+    /// most. At least 1 MiB.
+    public var queryMemory: ByteCount?
     /// Steps of a range query. 1 … 10,000,000.
     public var queryPoints = 11_000
     /// How long a query waits for its turn. 0 … 1 day.
@@ -68,7 +69,8 @@ public struct BoundSettings: Sendable, Equatable {
 
     var shown: [(name: String, value: String)] {
         [
-            ("query.max-series", "\(querySeries)"), ("query.max-memory", "\(queryMemory)"),
+            ("query.max-series", "\(querySeries)"),
+            ("query.max-memory", queryMemory.map { "\($0)" } ?? "1 GiB or less"),
             ("query.max-points", "\(queryPoints)"), ("query.queue-timeout", ServeSettings.text(queueTimeout)),
             ("limit-series", "\(limits.series)"), ("limit-labels-per-series", "\(limits.labelsPerSeries)"),
             ("limit-label-name-bytes", "\(limits.labelNameBytes)"),

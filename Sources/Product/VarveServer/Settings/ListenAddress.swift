@@ -33,28 +33,38 @@ extension ServeSettings {
     static func text(_ duration: Duration) -> String { DurationText.string(milliseconds: duration.milliseconds) }
 
     /// `http://127.0.0.1:9490`: where a client on this machine finds the server.
-    public static func url(host: String, port: Int) -> String {
+    public static func url(host: String, port: Int, isSecret: Bool = false) -> String {
         let reachable = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
-        return "http://\(ListenAddress.text(reachable, port))"
+        return "\(isSecret ? "https" : "http")://\(ListenAddress.text(reachable, port))"
     }
 
     /// What the server takes of the settings.
-    public var serverOptions: ServerOptions {
+    /// - Parameter plan: shares of memory.
+    public func serverOptions(_ plan: MemoryPlan) -> ServerOptions {
         var options = ServerOptions()
         options.host = host
         options.port = port
         options.isAdminAPIEnabled = isAdminAPIEnabled
         options.slowQueryThreshold = slowQueryThreshold
-        options.allowedOrigins = allowedOrigins
+        options.allowedOrigins = web.allowedOrigins
+        options.maximumConnections = web.connections
+        options.idleTimeout = web.idleTimeout
+        options.headerTimeout = web.headerTimeout
+        options.writeTimeout = web.writeTimeout
+        options.maximumBody = web.body.bytes
+        options.shutdownTimeout = web.shutdownTimeout
         options.queryOptions.maximumSamples = maximumSamples
         options.queryOptions.timeout = queryTimeout
         options.queryOptions.lookback = lookback
         options.queryOptions.enableExperimentalFunctions = areExperimentalFunctionsEnabled
         options.queryOptions.maximumSeries = bounds.querySeries
-        options.queryOptions.maximumMemory = bounds.queryMemory.bytes
         options.maximumPoints = bounds.queryPoints
         options.queueTimeout = bounds.queueTimeout
         if let concurrentQueries { options.concurrentQueries = concurrentQueries }
+        let share = plan.query(concurrency: options.concurrentQueries)
+        options.queryOptions.maximumMemory = (bounds.queryMemory ?? share).bytes
+        options.bodyMemory = plan.bodies.bytes
+        options.memoryLimit = plan.limit.bytes
         options.flags = shown
         options.retentionText = Self.text(retention)
         return options

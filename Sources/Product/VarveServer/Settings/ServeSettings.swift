@@ -1,7 +1,6 @@
-import MetricModel
 public import Platform
 
-/// Everything `varve serve` can be told, checked: flags before environment variables before defaults.
+/// Everything `varve serve` can be told, checked: flags before environment variables before the file before defaults.
 public struct ServeSettings: Sendable, Equatable {
     public enum Durability: String, Sendable, CaseIterable {
         /// A write is acknowledged when the log is synced.
@@ -25,10 +24,11 @@ public struct ServeSettings: Sendable, Equatable {
     public var port = 9490
     /// Rows in memory go to objects this long after the first of them came. 1 s … 1 day.
     public var flushAge = Duration.seconds(600)
-    /// …or when they hold this much. 1 MiB … 4 GiB.
-    public var flushSize = ByteCount.mebibytes(64)
+    /// …or when they hold this much; nil: 64 MiB, less with a small `memoryLimit`. 1 MiB … 4 GiB.
+    public var flushSize: ByteCount?
     public var durability = Durability.always
-    /// What unflushed rows may hold before writers are told to come back; nil: 512 MiB. At least 64 MiB.
+    /// What the process may hold, shared out by `MemoryPlan`; nil: 60 % of the machine or its control group. At least
+    /// 64 MiB.
     public var memoryLimit: ByteCount?
     /// Below so much free disk writers are told to come back. 0 never refuses.
     public var diskReserve = ByteCount.mebibytes(32)
@@ -39,8 +39,7 @@ public struct ServeSettings: Sendable, Equatable {
     public var logFormat = LogFormat.logfmt
     /// Queries that run longer are logged; zero: none.
     public var slowQueryThreshold = Duration.seconds(5)
-    /// A regular expression for the `Origin` of pages that may read answers; empty: none.
-    public var allowedOrigins = ""
+    public var web = WebSettings()
 
     /// Samples that one query may load. At least 1.
     public var maximumSamples = 50_000_000
@@ -59,10 +58,13 @@ public struct ServeSettings: Sendable, Equatable {
     public static let names =
         [
             "data", "listen", "flush-age", "flush-size", "durability", "memory-limit", "disk-reserve", "retention",
-            "enable-admin-api", "log-level", "log-format", "log-queries-longer-than", "web.cors-origin",
+            "enable-admin-api", "log-level", "log-format", "log-queries-longer-than",
             "query.max-samples", "query.timeout", "query.max-concurrency", "query.lookback-delta",
-            "enable-experimental-functions",
-        ] + BoundSettings.names
+            "enable-experimental-functions", "config",
+        ] + BoundSettings.names + WebSettings.names
+
+    /// What a configuration file may say: all but where it is itself.
+    static let namesInFile = names.filter { $0 != "config" }
 
     public static func variable(_ name: String) -> String {
         "VARVE_" + name.uppercased().split { $0 == "-" || $0 == "." }.joined(separator: "_")
@@ -71,27 +73,41 @@ public struct ServeSettings: Sendable, Equatable {
     /// - Parameters:
     ///   - flags: by name, without dashes, those that were given.
     ///   - environment: the process's; only names that begin with `VARVE_` are looked at.
+    ///   - file: what `config` names.
     /// - Throws: all complaints at once.
-    public init(flags: [String: String], environment: [String: String]) throws(InvalidSettings) {
-        var problems: [String] = []
-        let known = Dictionary(uniqueKeysWithValues: Self.names.map { (Self.variable($0), $0) })
-        for variable in environment.keys.sorted() where variable.hasPrefix("VARVE_") && known[variable] == nil {
-            let guess = nearest(to: variable, among: known.keys.sorted()).map { "; did you mean \($0)?" } ?? ""
-            problems.append("unknown environment variable \(variable)\(guess)")
-        }
+    public init(
+        flags: [String: String], environment: [String: String], file: SettingsFile? = nil
+    ) throws(InvalidSettings) {
+        var problems = Self.strangers(in: environment) + (file?.problems ?? [])
         for name in Self.names {
             if let text = flags[name] {
                 apply(name, text, as: "--\(name)", &problems)
             } else if let text = environment[Self.variable(name)] {
                 apply(name, text, as: Self.variable(name), &problems)
+            } else if let file, let value = file.values[name] {
+                apply(name, value.text, as: "\(name) (\(file.path), line \(value.line))", &problems)
             }
         }
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
     }
 
+    /// The path of the configuration file; nil: there is none.
+    public static func filePath(flags: [String: String], environment: [String: String]) -> String? {
+        guard let path = flags["config"] ?? environment[variable("config")], !path.isEmpty else { return nil }
+        return path
+    }
+
+    private static func strangers(in environment: [String: String]) -> [String] {
+        let known = Set(names.map(variable))
+        return environment.keys.sorted().filter { $0.hasPrefix("VARVE_") && !known.contains($0) }.map { stranger in
+            let guess = nearest(to: stranger, among: known.sorted()).map { "; did you mean \($0)?" } ?? ""
+            return "unknown environment variable \(stranger.prefix(128))\(guess)"
+        }
+    }
+
     private mutating func apply(_ name: String, _ text: String, as shown: String, _ problems: inout [String]) {
         func refuse(_ expected: String) {
-            problems.append("\(shown) is \"\(text.prefix(256))\"; \(expected)")
+            problems.append("\(shown) is \(SettingsText.quoted(text)); \(expected)")
         }
         switch name {
         case "data":
@@ -148,11 +164,6 @@ public struct ServeSettings: Sendable, Equatable {
                 return refuse("use a length of time as in 500ms or 5s, or 0 to log none")
             }
             slowQueryThreshold = .milliseconds(threshold)
-        case "web.cors-origin":
-            guard text.isEmpty || (try? LabelMatcher("origin", .matches, text)) != nil else {
-                return refuse("use a regular expression as in https://.*\\.example\\.org, or nothing to allow none")
-            }
-            allowedOrigins = text
         case "query.max-samples":
             guard let count = Int(text), count > 0 else { return refuse("use a number of samples above 0") }
             maximumSamples = count
@@ -174,7 +185,11 @@ public struct ServeSettings: Sendable, Equatable {
                 return refuse("use true or false")
             }
             areExperimentalFunctionsEnabled = value
-        default: if let expected = bounds.apply(name, text) { refuse(expected) }
+        case "config": break
+        default:
+            if let expected = WebSettings.names.contains(name) ? web.apply(name, text) : bounds.apply(name, text) {
+                refuse(expected)
+            }
         }
     }
 
@@ -182,22 +197,24 @@ public struct ServeSettings: Sendable, Equatable {
     public var shown: [(name: String, value: String)] {
         [
             ("data", dataDirectory), ("listen", ListenAddress.text(host, port)),
-            ("flush-age", Self.text(flushAge)), ("flush-size", "\(flushSize)"), ("durability", durability.rawValue),
-            ("memory-limit", memoryLimit.map { "\($0)" } ?? "512 MiB"), ("disk-reserve", "\(diskReserve)"),
+            ("flush-age", Self.text(flushAge)), ("flush-size", flushSize.map { "\($0)" } ?? "64 MiB or less"),
+            ("durability", durability.rawValue),
+            ("memory-limit", memoryLimit.map { "\($0)" } ?? "60 % of the memory"), ("disk-reserve", "\(diskReserve)"),
             ("retention", Self.text(retention)),
             ("enable-admin-api", "\(isAdminAPIEnabled)"), ("log-level", logLevel.rawValue),
             ("log-format", logFormat.rawValue), ("log-queries-longer-than", Self.text(slowQueryThreshold)),
-            ("web.cors-origin", allowedOrigins), ("query.max-samples", "\(maximumSamples)"),
+            ("query.max-samples", "\(maximumSamples)"),
             ("query.timeout", Self.text(queryTimeout)),
             ("query.max-concurrency", concurrentQueries.map { "\($0)" } ?? "2 per core"),
             ("query.lookback-delta", Self.text(lookback)),
             ("enable-experimental-functions", "\(areExperimentalFunctionsEnabled)"),
-        ] + bounds.shown
+        ] + bounds.shown + web.shown
     }
 }
 
 /// What is wrong with the settings: each names the flag or variable, the value and what would do.
 public struct InvalidSettings: Error, Equatable, CustomStringConvertible {
     public let problems: [String]
+    public init(problems: [String]) { self.problems = problems }
     public var description: String { problems.joined(separator: "\n") }
 }

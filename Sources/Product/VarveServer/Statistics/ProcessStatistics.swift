@@ -39,17 +39,22 @@ struct ProcessStatistics: Sendable {
         return statistics
     }
 
-    #if canImport(Glibc)
-        private static func contents(of path: String) -> String {
-            let file = open(path, O_RDONLY | O_CLOEXEC)
-            guard file >= 0 else { return "" }
-            defer { close(file) }
-            return withUnsafeTemporaryAllocation(byteCount: 4_096, alignment: 1) { buffer in
+    /// The first 4 KiB of a file of the kernel's; empty when it is not there.
+    static func contents(of path: String) -> String {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return "" }
+        defer { close(file) }
+        return withUnsafeTemporaryAllocation(byteCount: 4_096, alignment: 1) { buffer in
+            #if canImport(Glibc)
                 let count = Glibc.read(file, buffer.baseAddress, buffer.count)
-                return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : ""
-            }
+            #else
+                let count = Darwin.read(file, buffer.baseAddress, buffer.count)
+            #endif
+            return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : ""
         }
+    }
 
+    #if canImport(Glibc)
         private static func entries(in path: String) -> Int? {
             guard let directory = opendir(path) else { return nil }
             defer { closedir(directory) }

@@ -1,0 +1,71 @@
+import Platform
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// What the process holds, against `--memory-limit`: above it no new query begins.
+///
+/// Writes go on: rows have a share of their own and are refused by it. Looks at the kernel's number ten times a second at
+/// most, and only while somebody asks.
+final class MemoryGauge: Sendable {
+    private static let interval: UInt64 = 100_000_000
+    private static let trimInterval: UInt64 = 1_000_000_000
+
+    private struct State {
+        var resident = 0
+        /// Monotonic nanoseconds; nil: never.
+        var lookedAt: UInt64?
+        var trimmedAt: UInt64?
+    }
+
+    /// 0: no bound.
+    let limit: Int
+    private let time: any TimeSource
+    private let measure: @Sendable () -> Int
+    private let state = Mutex(State())
+
+    init(
+        limit: Int, time: any TimeSource,
+        measure: @escaping @Sendable () -> Int = { ProcessStatistics.read().residentBytes ?? 0 }
+    ) {
+        self.limit = limit
+        self.time = time
+        self.measure = measure
+    }
+
+    /// What the process holds while that is over the limit; nil: there is room.
+    var excess: Int? {
+        guard limit > 0 else { return nil }
+        let now = time.monotonic()
+        return state.withLock { state in
+            if let last = state.lookedAt, now &- last < Self.interval {
+                return state.resident > limit ? state.resident : nil
+            }
+            state.lookedAt = now
+            state.resident = measure()
+            if state.resident > limit, state.trimmedAt.map({ now &- $0 >= Self.trimInterval }) ?? true {
+                state.trimmedAt = now
+                Self.giveBack()
+                state.resident = measure()
+            }
+            return state.resident > limit ? state.resident : nil
+        }
+    }
+
+    /// Free memory that the allocator kept for later goes back to the system.
+    private static func giveBack() {
+        #if canImport(Glibc)
+            _ = trimHeap(0)
+        #endif
+    }
+}
+
+#if canImport(Glibc)
+    /// glibc's; its header is in no module.
+    @_silgen_name("malloc_trim")
+    private func trimHeap(_ pad: Int) -> Int32
+#endif
