@@ -34,7 +34,8 @@ struct APIChannel: ServerChildChannel, HTTPChannelHandler {
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
             try pipeline.addHandler(
                 ConnectionWatch(
-                    writeTimeout: api.options.writeTimeout, headerTimeout: api.options.headerTimeout))
+                    writeTimeout: api.options.writeTimeout, headerTimeout: api.options.headerTimeout,
+                    watches: api.state.watches))
             try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: api.options.idleTimeout, logger: logger))
             try pipeline.addHandler(WriteHandler(api: api, bodies: bodies))
             return try NIOAsyncChannel(

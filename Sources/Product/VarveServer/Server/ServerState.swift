@@ -7,6 +7,7 @@ final class ServerState: Sendable {
     let requests = RequestTally()
     let queries = ActiveQueries()
     let topQueries = TopQueries()
+    let watches = ConnectionWatches()
     private let stopping = Atomic<Bool>(false)
 
     init(startTime: Int64) { self.startTime = startTime }
