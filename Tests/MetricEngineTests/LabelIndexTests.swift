@@ -57,6 +57,35 @@ import Testing
         }
     }
 
+    @Test(arguments: UInt64(0)..<20)
+    func ranksGiveTheOrderOfTheLabels(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var index = LabelIndex(hash: KeyedHash128(random: SeededRandomSource(seed: seed)))
+        for i in 0..<400 {
+            var labels = RandomLabels.pick(using: &random)
+            if seed % 4 == 3 {
+                // More than two words of ranks: the texts decide the rest.
+                for k in 0..<40 {
+                    labels = labels.setting("wide_\(k)", to: "\(Int.random(in: 0..<20, using: &random))")
+                }
+                if i % 2 == 1, let last = labels.labels.last {
+                    labels = labels.setting(last.name, to: last.value + "x")
+                }
+            }
+            _ = Self.insert(labels, &index)
+        }
+        let view = index.view()
+        for count in [1, 63, 64, 300] {
+            let chosen = Array((0..<UInt32(view.count)).shuffled(using: &random).prefix(count))
+            var sorted = chosen
+            LabelRanks.sort(&sorted, in: view)
+            let expected = chosen.sorted { view.labels(of: $0) < view.labels(of: $1) }
+            #expect(sorted == expected, "seed \(seed), \(count)")
+            let source = IndexedLabels(view, chosen)
+            #expect(sorted.map { source.labels(of: $0).spelledOut } == sorted.map { view.labels(of: $0) })
+        }
+    }
+
     @Test func orderByCodesIsTheOrderOfTheLabels() {
         var random = SeededGenerator(seed: 7)
         var index = LabelIndex(hash: KeyedHash128(random: SeededRandomSource(seed: 7)))

@@ -70,6 +70,8 @@ import Testing
             try #require(run.timestamps == samples.map(\.0), "\(place): \(labels)")
             try #require(run.values == samples.map(\.1), "\(place): \(labels)")
         }
+        // Twice: what was learnt of the ends of series must say the same.
+        for _ in 0..<2 { try await compareNewest(store, expected, matchers, range, place) }
         // Label queries look at whole days, so they may say more, never less; for all time they are exact.
         let names = try await store.labelNames(LabelRequest(matcherSets: [matchers]))
         let all = model.keys.filter { $0.satisfy(matchers) }
@@ -79,5 +81,32 @@ import Testing
         try #require(
             Set(values.map { Array($0.utf8) }) == Set(all.compactMap { $0["job"] }.map { Array($0.utf8) }), "\(place)")
         try #require(try await store.series(LabelRequest(matcherSets: [matchers])) == all.sorted(), "\(place)")
+    }
+
+    /// The newest samples up to the end of the range, and up to a sample in the middle.
+    private func compareNewest(
+        _ store: MetricStore, _ expected: [(Labels, [(Int64, Double)])], _ matchers: [LabelMatcher],
+        _ range: ClosedRange<Int64>, _ place: String
+    ) async throws {
+        let middle = expected.compactMap { $0.1[$0.1.count / 2].0 }.min() ?? range.upperBound
+        for end in [range.upperBound, middle] {
+            let runs = try await store.select(
+                SelectRequest(matchers: matchers, start: range.lowerBound, end: end, newestOnly: true))
+            let newest = expected.compactMap { labels, samples in
+                samples.last { $0.0 <= end }.map { (labels: labels, time: $0.0, value: $0.1) }
+            }
+            try #require(runs.map(\.labels) == newest.map(\.labels), "\(place), newest to \(end)")
+            try #require(runs.map(\.timestamps.last) == newest.map(\.time), "\(place), newest to \(end)")
+            try #require(runs.map(\.values.last) == newest.map(\.value), "\(place), newest to \(end)")
+            let request = SelectRequest(matchers: matchers, start: range.lowerBound, end: end, newestOnly: true)
+            guard let vector = try await store.newest(request) else { continue }
+            var found: [(labels: Labels, value: Double)] = []
+            for (ordinal, value) in zip(vector.ordinals, vector.values) {
+                found.append((Labels(CodedLabels(vector.source, ordinal)), value))
+            }
+            found.sort { $0.labels < $1.labels }
+            try #require(found.map(\.labels) == newest.map(\.labels), "\(place), vector to \(end)")
+            try #require(found.map(\.value) == newest.map(\.value), "\(place), vector to \(end)")
+        }
     }
 }

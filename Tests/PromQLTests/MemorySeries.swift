@@ -27,8 +27,67 @@ final class MemorySeries: SeriesSource {
                     values: inside.map { run.values[$0] },
                     startTimestamps: run.startTimestamps.isEmpty ? [] : inside.map { run.startTimestamps[$0] }))
         }
-        return found.sorted { $0.labels < $1.labels }
+        // Coded, as storage hands them out.
+        found.sort { $0.labels < $1.labels }
+        let source = MemoryLabels(found.map(\.labels))
+        return found.enumerated().map { ordinal, run in
+            SeriesRun(
+                labels: Labels(CodedLabels(source, UInt32(ordinal))), timestamps: run.timestamps, values: run.values,
+                startTimestamps: run.startTimestamps)
+        }
     }
+}
+
+extension MemorySeries {
+    func newest(_ request: SelectRequest) async throws -> NewestVector? {
+        let runs = try await select(request)
+        var vector = NewestVector(MemoryLabels(runs.map(\.labels.spelledOut)))
+        for (ordinal, run) in runs.enumerated() {
+            vector.ordinals.append(UInt32(ordinal))
+            if let value = run.values.last { vector.values.append(value) }
+        }
+        return vector
+    }
+}
+
+/// Label sets behind codes: the least that the port promises.
+final class MemoryLabels: LabelSource {
+    private let sets: [Labels]
+    private let shapes: [[String]]
+    private let codes: [[UInt32]]
+    private let shapeOf: [UInt32]
+
+    /// - Parameter sets: different from one another, in order.
+    init(_ sets: [Labels]) {
+        self.sets = sets
+        var shapes: [[String]] = []
+        var seen: [[[UInt8]]: UInt32] = [:]
+        var values: [[UInt8]: UInt32] = [:]
+        var codes: [[UInt32]] = []
+        var shapeOf: [UInt32] = []
+        for set in sets {
+            let names = set.labels.map(\.name)
+            let key = names.map { Array($0.utf8) }
+            if seen[key] == nil {
+                seen[key] = UInt32(shapes.count)
+                shapes.append(names)
+            }
+            shapeOf.append(seen[key] ?? 0)
+            codes.append(
+                set.labels.map { label in
+                    let code = values[Array(label.value.utf8)] ?? UInt32(values.count)
+                    values[Array(label.value.utf8)] = code
+                    return code
+                })
+        }
+        (self.shapes, self.codes, self.shapeOf) = (shapes, codes, shapeOf)
+    }
+
+    func shape(of ordinal: UInt32) -> UInt32 { shapeOf[Int(ordinal)] }
+    func names(ofShape shape: UInt32) -> [String] { shapes[Int(shape)] }
+    func code(of ordinal: UInt32, at position: Int) -> UInt32 { codes[Int(ordinal)][position] }
+    func value(of ordinal: UInt32, at position: Int) -> String { sets[Int(ordinal)].labels[position].value }
+    func precedes(_ a: UInt32, _ b: UInt32) -> Bool { a < b }
 }
 
 /// Samples every `step` milliseconds from 0; nil leaves one out.

@@ -13,6 +13,8 @@ public struct MetricStoreOptions: Sendable {
     public var segmentLength: Int64 = 86_400_000
     /// Series indexes of older segments kept in memory. Default 128 MiB.
     public var indexCacheSize = ByteCount.mebibytes(128)
+    /// Last samples of series in objects kept in memory: 16 bytes each. Default 64 MiB.
+    public var tailCacheSize = ByteCount.mebibytes(64)
     /// Scans that one query runs at a time. Default 2.
     public var queryParallelism = 2
 
@@ -29,6 +31,7 @@ public final class MetricStore: Sendable {
     let environment: Environment
     let options: MetricStoreOptions
     let indexes: SegmentIndexCache
+    let tails: TailCache
     let metadataCache: MetadataCache
     private let reserver: NumberReserver
     /// One batch of new series at a time, from its look-up to its staging.
@@ -82,6 +85,7 @@ public final class MetricStore: Sendable {
         self.options = options
         metadataCache = metadata
         indexes = SegmentIndexCache(limit: options.indexCacheSize, hash: registry.hash)
+        tails = TailCache(limit: options.tailCacheSize)
         reserver = NumberReserver(region: region, registry: registry)
     }
 

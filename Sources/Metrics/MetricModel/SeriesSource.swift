@@ -34,15 +34,19 @@ public struct SelectRequest: Sendable, Hashable {
     public var maximumSamples: Int
     /// More series than this is an error, before any sample is read: `SelectError.tooManySeries`.
     public var maximumSeries: Int
+    /// Of each series only the newest sample of the range is wanted; others may come with it.
+    public var newestOnly: Bool
 
     public init(
-        matchers: [LabelMatcher], start: Int64, end: Int64, maximumSamples: Int = .max, maximumSeries: Int = .max
+        matchers: [LabelMatcher], start: Int64, end: Int64, maximumSamples: Int = .max, maximumSeries: Int = .max,
+        newestOnly: Bool = false
     ) {
         self.matchers = matchers
         self.start = start
         self.end = end
         self.maximumSamples = maximumSamples
         self.maximumSeries = maximumSeries
+        self.newestOnly = newestOnly
     }
 }
 
@@ -51,6 +55,25 @@ public protocol SeriesSource: Sendable {
     /// One run per label set with at least one sample in range, in the order of the labels.
     /// - Throws: `SelectError`, `CancellationError`.
     func select(_ request: SelectRequest) async throws -> [SeriesRun]
+    /// The newest sample in range of each label set that has one, in no order; nil: only `select` can tell.
+    /// - Throws: as `select`.
+    func newest(_ request: SelectRequest) async throws -> NewestVector?
+}
+
+extension SeriesSource {
+    public func newest(_ request: SelectRequest) async throws -> NewestVector? { nil }
+}
+
+/// One sample of each of many series, as columns: for whoever only adds them up.
+public struct NewestVector: Sendable {
+    public let source: any LabelSource
+    /// Of the series in `source`, each once.
+    public var ordinals: [UInt32] = []
+    /// As many; stale markers are kept.
+    public var values: [Double] = []
+
+    public init(_ source: any LabelSource) { self.source = source }
+    public var count: Int { ordinals.count }
 }
 
 public enum SelectError: Error, Sendable, Equatable, CustomStringConvertible {

@@ -87,7 +87,8 @@ public struct QueryEngine: Sendable {
         let series = columns.compactMap { column -> ResultSeries? in
             let samples = FloatSamples(column, at: times)
             if samples.timestamps.isEmpty { return nil }
-            return ResultSeries(labels: column.labels, timestamps: samples.timestamps, values: samples.values)
+            return ResultSeries(
+                labels: column.labels.spelledOut, timestamps: samples.timestamps, values: samples.values)
         }
         return (evaluator, series.sorted { $0.labels < $1.labels })
     }
@@ -97,37 +98,38 @@ public struct QueryEngine: Sendable {
         var budget = QueryBudget(options: options)
         let fetched = try await fetch(selection)
         try budget.check()
-        let series = fetched.reduce(0) { $0 + $1.count }
+        let series = fetched.reduce(0) { $0 + $1.series }
         if series > options.maximumSeries {
             throw .execution(SelectError.tooManySeries(series, limit: options.maximumSeries).description)
         }
-        for runs in fetched { try budget.load(runs) }
+        for fetch in fetched { try budget.load(fetch) }
         return EvaluationGround(
             fetched: fetched, fetchOfSlot: selection.fetchOfSlot, lookback: planner.lookback, budget: budget,
             query: text, isRangeQuery: planner.isRangeQuery, delaysNameRemoval: options.delayedNameRemoval,
             usesStartTimestamps: options.usesStartTimestamps)
     }
 
-    private func fetch(_ selection: Selection) async throws(QueryError) -> [[SeriesRun]] {
+    private func fetch(_ selection: Selection) async throws(QueryError) -> [Fetched] {
         let source = source
         let (samples, series) = (options.maximumSamples, options.maximumSeries)
-        @Sendable func select(_ need: SelectorNeed) async throws -> [SeriesRun] {
-            try await source.select(
-                SelectRequest(
-                    matchers: need.matchers, start: need.start, end: need.end, maximumSamples: samples,
-                    maximumSeries: series))
+        @Sendable func select(_ need: SelectorNeed) async throws -> Fetched {
+            let request = SelectRequest(
+                matchers: need.matchers, start: need.start, end: need.end, maximumSamples: samples,
+                maximumSeries: series, newestOnly: need.newestOnly)
+            if need.takesVector, let vector = try await source.newest(request) { return Fetched(vector: vector) }
+            return Fetched(runs: try await source.select(request))
         }
         do {
             if selection.fetches.count <= 1 {
-                var fetched: [[SeriesRun]] = []
+                var fetched: [Fetched] = []
                 for need in selection.fetches { fetched.append(try await select(need)) }
                 return fetched
             }
-            return try await withThrowingTaskGroup(of: (Int, [SeriesRun]).self) { group in
+            return try await withThrowingTaskGroup(of: (Int, Fetched).self) { group in
                 for (i, need) in selection.fetches.enumerated() {
                     group.addTask { (i, try await select(need)) }
                 }
-                var fetched = [[SeriesRun]](repeating: [], count: selection.fetches.count)
+                var fetched = [Fetched](repeating: Fetched(), count: selection.fetches.count)
                 for try await (i, runs) in group { fetched[i] = runs }
                 return fetched
             }

@@ -19,21 +19,16 @@ extension LabelIndexView {
             }
             tests.append(test)
         }
-        var found: [UInt32] = []
-        func take(_ ordinal: UInt32) {
-            for i in tests.indices where !tests[i].holds(ordinal, self) { return }
-            found.append(ordinal)
-        }
+        var chosen = ChosenSeries(view: self, tests: tests)
         guard !ofMetric.isEmpty else {
-            let all = UInt32(count)
-            alive.visit { if $0 < all { take($0) } }
-            return found
+            chosen.take(alive.words, below: count)
+            return chosen.found
         }
         for metric in metricCodes(ofMetric) {
             let series = seriesOfMetric[Int(metric)]
-            for ordinal in series.slice(0..<series.count) where alive.contains(ordinal) { take(ordinal) }
+            chosen.take(series.slice(0..<series.count), among: alive)
         }
-        return found
+        return chosen.found
     }
 
     private func metricCodes(_ matchers: [LabelMatcher]) -> [UInt32] {
@@ -61,6 +56,40 @@ extension LabelMatcher {
         case .matches: literalAlternatives
         case .notEqual, .notMatches: nil
         }
+    }
+}
+
+/// The series that pass, as they come. A type of its own: a closure that gathers them costs more than the tests.
+private struct ChosenSeries {
+    let view: LabelIndexView
+    var tests: [ValueTest]
+    private(set) var found: [UInt32] = []
+
+    init(view: LabelIndexView, tests: [ValueTest]) {
+        self.view = view
+        self.tests = tests
+    }
+
+    /// - Parameter words: of an `OrdinalSet`.
+    mutating func take(_ words: [UInt64], below count: Int) {
+        for (i, word) in words.enumerated() {
+            var rest = word
+            while rest != 0 {
+                let ordinal = UInt32(truncatingIfNeeded: i << 6 + rest.trailingZeroBitCount)
+                rest &= rest - 1
+                if Int(ordinal) < count, passes(ordinal) { found.append(ordinal) }
+            }
+        }
+    }
+
+    mutating func take(_ ordinals: UnsafeBufferPointer<UInt32>, among alive: OrdinalSet) {
+        for ordinal in ordinals where alive.contains(ordinal) && passes(ordinal) { found.append(ordinal) }
+    }
+
+    @inline(__always)
+    private mutating func passes(_ ordinal: UInt32) -> Bool {
+        for i in tests.indices where !tests[i].holds(ordinal, view) { return false }
+        return true
     }
 }
 

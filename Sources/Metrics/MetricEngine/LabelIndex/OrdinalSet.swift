@@ -42,6 +42,13 @@ struct OrdinalSet: Sendable, Equatable {
 
     static func == (a: Self, b: Self) -> Bool { a.isSubset(of: b) && b.isSubset(of: a) }
 
+    /// All, in rising order.
+    var members: [UInt32] {
+        var all: [UInt32] = []
+        visit { all.append($0) }
+        return all
+    }
+
     /// Members in rising order.
     @inline(__always)
     func visit(_ body: (UInt32) -> Void) {

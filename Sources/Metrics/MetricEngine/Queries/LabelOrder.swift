@@ -54,12 +54,12 @@ extension LabelIndexView {
     }
 
     private static let metricNameText = StaticString("__name__")
+    static var textOfMetricName: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: metricNameText.utf8Start, count: metricNameText.utf8CodeUnitCount)
+    }
 
     private func text(_ name: UInt32) -> UnsafeRawBufferPointer {
-        name == LabelPair.metricName
-            ? UnsafeRawBufferPointer(
-                start: Self.metricNameText.utf8Start, count: Self.metricNameText.utf8CodeUnitCount)
-            : names.text(name)
+        name == LabelPair.metricName ? Self.textOfMetricName : names.text(name)
     }
 
     private func value(_ pair: LabelPair) -> UnsafeRawBufferPointer {

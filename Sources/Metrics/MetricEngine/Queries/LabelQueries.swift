@@ -30,7 +30,12 @@ extension MetricStore {
                 guard !ordinals.isEmpty else { return }
                 found.append(Labels.metricNameLabel)
                 var shapes = OrdinalSet()
-                for ordinal in ordinals { shapes.insert(index.shapeOf[Int(ordinal)]) }
+                var last = UInt32.max
+                for ordinal in ordinals {
+                    let shape = index.shapeOf[Int(ordinal)]
+                    if shape != last { shapes.insert(shape) }
+                    last = shape
+                }
                 var names = OrdinalSet()
                 shapes.visit { shape in for name in index.names(ofShape: shape) { names.insert(name) } }
                 names.visit { found.append(index.names.string($0)) }
@@ -52,9 +57,17 @@ extension MetricStore {
                     return
                 }
                 guard let wanted = index.names.code(of: name) else { return }
+                var lastShape = UInt32.max
+                var at: Int?
+                var last = UInt32.max
                 for ordinal in ordinals {
-                    guard let at = index.position(of: wanted, inShape: index.shapeOf[Int(ordinal)]) else { continue }
-                    codes.insert(index.codes[index.firstCode(of: ordinal) + at])
+                    let shape = index.shapeOf[Int(ordinal)]
+                    if shape != lastShape { at = index.position(of: wanted, inShape: shape) }
+                    lastShape = shape
+                    guard let at else { continue }
+                    let code = index.codes[index.firstCode(of: ordinal) + at]
+                    if code != last { codes.insert(code) }
+                    last = code
                 }
                 codes.visit { found.append(index.values[Int(wanted)].string($0)) }
             }

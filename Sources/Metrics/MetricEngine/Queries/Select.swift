@@ -17,23 +17,42 @@ extension MetricStore: SeriesSource {
             if count > request.maximumSeries {
                 throw SelectError.tooManySeries(count, limit: request.maximumSeries)
             }
-            let pieces = try await scan(selection, times, snapshot, maximum: request.maximumSamples)
+            let pieces =
+                request.newestOnly
+                ? try await newest(selection, times, snapshot, maximum: request.maximumSamples)
+                : try await scan(selection, times, snapshot, maximum: request.maximumSamples)
             return assemble(selection, pieces)
         } catch let error as StorageError {
             throw SelectError.storage(error.text)
         }
     }
 
-    /// Samples of one id in one segment.
-    private struct Piece: Sendable {
-        var group: UInt32
-        var timestamps: [Int64]
-        var values: [Double]
-        var hasStaleMarkers: Bool
-
-        /// Looked for while the values are near: whoever evaluates them would have to fetch them from memory.
-        static func isAnyStale(_ values: ArraySlice<Double>) -> Bool {
-            values.withUnsafeBufferPointer { StaleMarker.isAny(in: $0) }
+    /// One sample of each series, while all of them are in the registry, each with one id, in one segment: else `select`
+    /// puts label sets together.
+    public func newest(_ request: SelectRequest) async throws -> NewestVector? {
+        guard request.start <= request.end else { return nil }
+        do {
+            let snapshot = region.snapshot
+            let times = request.start...request.end
+            let ranges = snapshot.segments(of: SamplesTable.number, overlapping: times)
+            let view = registry.view()
+            guard ranges.count == 1, !view.unloaded.contains(ranges[0].lowerBound), view.extraIDs.isEmpty,
+                let alive = view.alive[ranges[0].lowerBound]
+            else { return nil }
+            var chosen = view.index.select(request.matchers, among: alive)
+            if chosen.count > request.maximumSeries {
+                throw SelectError.tooManySeries(chosen.count, limit: request.maximumSeries)
+            }
+            let ids = view.takeIDs(inOrderFor: &chosen)
+            var newest = NewestSamples(ids, in: times)
+            let (sources, counters) = try snapshot.sources(
+                of: ScanRequest(table: SamplesTable.number, segment: ranges[0], times: times, keys: ids))
+            try await newest.take(sources, counters, tails)
+            let vector = newest.vector(IndexedLabels(view.index, chosen), chosen)
+            try SampleBudget(maximum: request.maximumSamples).take(vector.count)
+            return vector
+        } catch let error as StorageError {
+            throw SelectError.storage(error.text)
         }
     }
 
@@ -43,10 +62,27 @@ extension MetricStore: SeriesSource {
         var ids: Range<Int>
     }
 
+    /// Pieces of one sample each, in order of segment and id.
+    private func newest(
+        _ selection: SeriesSelection, _ times: ClosedRange<Int64>, _ snapshot: Snapshot, maximum: Int
+    ) async throws -> [SamplePiece] {
+        let budget = SampleBudget(maximum: maximum)
+        var pieces: [SamplePiece] = []
+        for segment in selection.segments {
+            var newest = NewestSamples(segment.ids, in: times)
+            let (sources, counters) = try snapshot.sources(
+                of: ScanRequest(table: SamplesTable.number, segment: segment.range, times: times, keys: segment.ids))
+            try await newest.take(sources, counters, tails)
+            pieces += newest.pieces(groups: segment.groups[...])
+        }
+        try budget.take(pieces.count)
+        return pieces
+    }
+
     /// Pieces in order of segment and id.
     private func scan(
         _ selection: SeriesSelection, _ times: ClosedRange<Int64>, _ snapshot: Snapshot, maximum: Int
-    ) async throws -> [Piece] {
+    ) async throws -> [SamplePiece] {
         let width = options.queryParallelism
         var tasks: [ScanTask] = []
         for segment in selection.segments {
@@ -58,11 +94,11 @@ extension MetricStore: SeriesSource {
             }
         }
         let budget = SampleBudget(maximum: maximum)
-        var results = [[Piece]](repeating: [], count: tasks.count)
+        var results = [[SamplePiece]](repeating: [], count: tasks.count)
         if tasks.count == 1 {
             return try await Self.scan(tasks[0], times, snapshot, budget)
         }
-        try await withThrowingTaskGroup(of: (Int, [Piece]).self) { group in
+        try await withThrowingTaskGroup(of: (Int, [SamplePiece]).self) { group in
             var next = 0
             func start() {
                 guard next < tasks.count else { return }
@@ -92,67 +128,35 @@ extension MetricStore: SeriesSource {
         return segment.ids.count.multipliedReportingOverflow(by: perSeries).partialValue
     }
 
+    /// Pieces in the order of the task's ids.
     private static func scan(
         _ task: ScanTask, _ times: ClosedRange<Int64>, _ snapshot: Snapshot, _ budget: SampleBudget
-    ) async throws -> [Piece] {
-        var pieces: [Piece] = []
+    ) async throws -> [SamplePiece] {
         let keys = Array(task.segment.ids[task.ids])
-        let scan = snapshot.scan(
-            ScanRequest(table: SamplesTable.number, segment: task.segment.range, times: times, keys: keys))
-        var at = 0
-        var open: Int64?
-        while let batch = try await scan.next() {
-            try Task.checkCancellation()
-            try budget.take(batch.rowCount)
-            let ids = batch.columns[0].int64s
-            let timestamps = batch.columns[1].int64s
-            let values = batch.columns[2].float64s
-            var row = 0
-            while row < ids.count {
-                let id = ids[row]
-                let end = endOfRun(ids, from: row)
-                defer { row = end }
-                if id == open {
-                    pieces[pieces.count - 1].timestamps.append(contentsOf: timestamps[row..<end])
-                    pieces[pieces.count - 1].values.append(contentsOf: values[row..<end])
-                    if Piece.isAnyStale(values[row..<end]) { pieces[pieces.count - 1].hasStaleMarkers = true }
-                    continue
+        var gathered = GatheredSamples(keys)
+        let (sources, counters) = try snapshot.sources(
+            of: ScanRequest(table: SamplesTable.number, segment: task.segment.range, times: times, keys: keys))
+        for source in sources {
+            gathered.beginSource()
+            if let cursor = try await source.cursorOfObject() as? SamplesCursor {
+                while let rows = try await cursor.nextRows() {
+                    try Task.checkCancellation()
+                    counters.add { $0.rowsRead += UInt64(rows.count) }
+                    try budget.take(try gathered.add(rows))
                 }
-                while at < keys.count, keys[at] < id { at += 1 }
-                guard at < keys.count, keys[at] == id else {
-                    throw StorageError(
-                        .damaged, "a scan for chosen series returned series \(id), which was not asked for")
+            } else {
+                while let batch = try await source.next() {
+                    try Task.checkCancellation()
+                    try budget.take(try gathered.add(batch))
                 }
-                pieces.append(
-                    Piece(
-                        group: task.segment.groups[task.ids.lowerBound + at],
-                        timestamps: Array(timestamps[row..<end]), values: Array(values[row..<end]),
-                        hasStaleMarkers: Piece.isAnyStale(values[row..<end])))
-                open = id
             }
         }
+        let pieces = gathered.pieces(groups: task.segment.groups[task.ids])
+        counters.add { $0.rowsReturned += pieces.reduce(0) { $0 + UInt64($1.timestamps.count) } }
         return pieces
     }
 
-    /// End of the run of equal ids that starts at `start`: doubling steps, then halving.
-    private static func endOfRun(_ ids: [Int64], from start: Int) -> Int {
-        let id = ids[start]
-        var step = 1
-        var low = start
-        while low + step < ids.count, ids[low + step] == id {
-            low += step
-            step *= 2
-        }
-        var high = min(low + step, ids.count)
-        // ids[low] == id; ids[high] differs or is the end.
-        while high - low > 1 {
-            let middle = (low + high) / 2
-            if ids[middle] == id { low = middle } else { high = middle }
-        }
-        return high
-    }
-
-    private func assemble(_ selection: SeriesSelection, _ pieces: [Piece]) -> [SeriesRun] {
+    private func assemble(_ selection: SeriesSelection, _ pieces: [SamplePiece]) -> [SeriesRun] {
         var timestamps = [[Int64]](repeating: [], count: selection.groups.count)
         var values = [[Double]](repeating: [], count: selection.groups.count)
         var areStale = [Bool](repeating: false, count: selection.groups.count)
@@ -180,34 +184,6 @@ extension MetricStore: SeriesSource {
     }
 }
 
-/// Two runs of one label set that overlap in time.
-enum RunMerge {
-    /// Both ascend strictly; at equal times `younger` counts.
-    static func merge(
-        _ timestamps: [Int64], _ values: [Double], with younger: [Int64], _ youngerValues: [Double]
-    ) -> (timestamps: [Int64], values: [Double]) {
-        var mergedTimes: [Int64] = []
-        var mergedValues: [Double] = []
-        mergedTimes.reserveCapacity(timestamps.count + younger.count)
-        mergedValues.reserveCapacity(timestamps.count + younger.count)
-        var a = 0
-        var b = 0
-        while a < timestamps.count || b < younger.count {
-            if b == younger.count || (a < timestamps.count && timestamps[a] < younger[b]) {
-                mergedTimes.append(timestamps[a])
-                mergedValues.append(values[a])
-                a += 1
-            } else {
-                if a < timestamps.count, timestamps[a] == younger[b] { a += 1 }
-                mergedTimes.append(younger[b])
-                mergedValues.append(youngerValues[b])
-                b += 1
-            }
-        }
-        return (mergedTimes, mergedValues)
-    }
-}
-
 /// Samples that a query may still load, shared by its scans.
 private final class SampleBudget: Sendable {
     private let maximum: Int
@@ -217,5 +193,29 @@ private final class SampleBudget: Sendable {
     func take(_ count: Int) throws(SelectError) {
         let total = taken.add(count, ordering: .relaxed).newValue
         if total > maximum { throw SelectError.tooManySamples(limit: maximum) }
+    }
+}
+
+extension RegistryView {
+    /// The ids of the chosen series, ascending; the ordinals in the same order.
+    fileprivate func takeIDs(inOrderFor chosen: inout [UInt32]) -> [Int64] {
+        var found = chosen.map { ids[Int($0)] }
+        if found.isAscending { return found }
+        // Ids begin with the metric's number, and series of one metric mostly rise with their ordinals.
+        chosen.sort { a, b in
+            let (x, y) = (ids[Int(a)], ids[Int(b)])
+            return x < y
+        }
+        found = chosen.map { ids[Int($0)] }
+        return found
+    }
+}
+
+extension [Int64] {
+    fileprivate var isAscending: Bool {
+        withUnsafeBufferPointer { values in
+            for i in values.indices.dropFirst() where values[i] <= values[i - 1] { return false }
+            return true
+        }
     }
 }

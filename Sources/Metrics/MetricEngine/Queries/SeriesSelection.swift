@@ -21,22 +21,22 @@ struct SeriesSelection: Sendable {
     let view: RegistryView
     fileprivate(set) var groups: [Group] = []
     fileprivate(set) var segments: [Segment] = []
+    fileprivate var groupOfOrdinal = GroupOfOrdinal()
 
     /// Label sets in the order of the labels, with the group of each.
     func sortedLabels(of wanted: [UInt32]) -> [(labels: Labels, group: UInt32)] {
-        var texts = LabelTexts(view.index)
-        var registered: [(ordinal: UInt32, group: UInt32)] = []
+        var registered: [UInt32] = []
+        registered.reserveCapacity(wanted.count)
         var older: [(labels: Labels, group: UInt32)] = []
         for group in wanted {
             switch groups[Int(group)] {
-            case .registered(let ordinal): registered.append((ordinal, group))
+            case .registered(let ordinal): registered.append(ordinal)
             case .older(let labels): older.append((labels, group))
             }
         }
-        // By codes where the registry has them: texts are compared only where codes differ.
-        let index = view.index
-        registered.sort { index.precedes($0.ordinal, $1.ordinal) }
-        let sorted = registered.map { (labels: texts.labels(of: $0.ordinal), group: $0.group) }
+        LabelRanks.sort(&registered, in: view.index)
+        let source = IndexedLabels(view.index, registered)
+        let sorted = registered.map { (labels: source.labels(of: $0), group: groupOfOrdinal.group(of: $0)) }
         guard !older.isEmpty else { return sorted }
         older.sort { $0.labels < $1.labels }
         var merged: [(labels: Labels, group: UInt32)] = []
@@ -51,6 +51,42 @@ struct SeriesSelection: Sendable {
         }
         merged += sorted[at...]
         return merged
+    }
+}
+
+/// The group of each registered series: most often all there are, or few.
+struct GroupOfOrdinal: Sendable {
+    private var few: [UInt32: UInt32] = [:]
+    /// By ordinal, `none` where there is none; empty: `few` has them.
+    private var all: [UInt32] = []
+    private static let none = UInt32.max
+
+    init() {}
+
+    init(_ chosen: [UInt32], of count: Int) {
+        if chosen.count > 1_024, chosen.count > count / 64 {
+            all = [UInt32](repeating: Self.none, count: count)
+            for (i, ordinal) in chosen.enumerated() { all[Int(ordinal)] = UInt32(i) }
+        } else {
+            few.reserveCapacity(chosen.count)
+            for (i, ordinal) in chosen.enumerated() { few[ordinal] = UInt32(i) }
+        }
+    }
+
+    func known(_ ordinal: UInt32) -> UInt32? {
+        guard !all.isEmpty else { return few[ordinal] }
+        let group = all[Int(ordinal)]
+        return group == Self.none ? nil : group
+    }
+
+    /// Of an ordinal that has one.
+    func group(of ordinal: UInt32) -> UInt32 {
+        guard let group = known(ordinal) else { preconditionFailure("a series without a group") }
+        return group
+    }
+
+    mutating func set(_ ordinal: UInt32, _ group: UInt32) {
+        if all.isEmpty { few[ordinal] = group } else { all[Int(ordinal)] = group }
     }
 }
 
@@ -77,19 +113,19 @@ extension MetricStore {
             }
             union.visit { chosen.append($0) }
         }
-        var groupOfOrdinal: [UInt32: UInt32] = [:]
-        groupOfOrdinal.reserveCapacity(chosen.count)
-        for (i, ordinal) in chosen.enumerated() {
-            groupOfOrdinal[ordinal] = UInt32(i)
-            selection.groups.append(.registered(ordinal))
-        }
+        selection.groups = chosen.map { .registered($0) }
+        selection.groupOfOrdinal = GroupOfOrdinal(chosen, of: view.index.count)
         var groupOfLabels: [Labels: UInt32] = [:]
         for range in ranges {
             var entries: [(id: Int64, group: UInt32)] = []
             if let set = view.alive[range.lowerBound] {
+                entries.reserveCapacity(chosen.count)
+                let hasExtras = !view.extraIDs.isEmpty
                 for (i, ordinal) in chosen.enumerated() where set.contains(ordinal) {
                     entries.append((view.ids[Int(ordinal)], UInt32(i)))
-                    for id in view.extraIDs[ordinal] ?? [] { entries.append((id, UInt32(i))) }
+                    if hasExtras {
+                        for id in view.extraIDs[ordinal] ?? [] { entries.append((id, UInt32(i))) }
+                    }
                 }
             }
             if view.unloaded.contains(range.lowerBound) {
@@ -98,10 +134,10 @@ extension MetricStore {
                 for matchers in matcherSets {
                     for ordinal in older.index.select(matchers, among: older.all) { found.insert(ordinal) }
                 }
-                add(older, found, to: &selection, &groupOfOrdinal, &groupOfLabels, &entries)
+                add(older, found, to: &selection, &groupOfLabels, &entries)
             }
             guard !entries.isEmpty else { continue }
-            entries.sort { $0.id < $1.id }
+            if !entries.isSortedByID { entries.sort { $0.id < $1.id } }
             var segment = SeriesSelection.Segment(range: range, ids: [], groups: [])
             segment.ids.reserveCapacity(entries.count)
             segment.groups.reserveCapacity(entries.count)
@@ -117,10 +153,9 @@ extension MetricStore {
     /// Series of an older segment's index join the label sets that are there already, or make new ones.
     private func add(
         _ older: SegmentIndex, _ found: OrdinalSet, to selection: inout SeriesSelection,
-        _ groupOfOrdinal: inout [UInt32: UInt32], _ groupOfLabels: inout [Labels: UInt32],
-        _ entries: inout [(id: Int64, group: UInt32)]
+        _ groupOfLabels: inout [Labels: UInt32], _ entries: inout [(id: Int64, group: UInt32)]
     ) {
-        var texts = LabelTexts(older.index)
+        let texts = IndexedLabels(older.index, found.members)
         let registered = selection.view.index.count
         found.visit { ordinal in
             let labels = older.index.canonicalLabels(of: ordinal)
@@ -130,15 +165,15 @@ extension MetricStore {
             let group: UInt32
             let next = UInt32(selection.groups.count)
             if let known, known < registered {
-                if let there = groupOfOrdinal[known] {
+                if let there = selection.groupOfOrdinal.known(known) {
                     group = there
                 } else {
                     group = next
-                    groupOfOrdinal[known] = next
+                    selection.groupOfOrdinal.set(known, next)
                     selection.groups.append(.registered(known))
                 }
             } else {
-                let labels = texts.labels(of: ordinal)
+                let labels = texts.labels(of: ordinal).spelledOut
                 if let there = groupOfLabels[labels] {
                     group = there
                 } else {
@@ -148,6 +183,16 @@ extension MetricStore {
                 }
             }
             for id in older.ids[Int(ordinal)] { entries.append((id, group)) }
+        }
+    }
+}
+
+extension [(id: Int64, group: UInt32)] {
+    /// Series that are told in the order of their ids, as after a restart, need no sort.
+    fileprivate var isSortedByID: Bool {
+        withUnsafeBufferPointer { entries in
+            for i in entries.indices.dropFirst() where entries[i].id < entries[i - 1].id { return false }
+            return true
         }
     }
 }

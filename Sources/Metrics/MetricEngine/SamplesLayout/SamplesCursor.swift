@@ -17,8 +17,8 @@ final class SamplesCursor: BatchCursor {
     /// Pages of integers that a step touches at most: wanted rows may lie far apart.
     private static let stepPages = 256
 
-    private let reader: SamplesFileReader
-    private let scan: FileScan
+    let reader: SamplesFileReader
+    let scan: FileScan
     private var nextGroup = 0
     private var current: OpenRowGroup?
 
@@ -42,15 +42,19 @@ final class SamplesCursor: BatchCursor {
     }
 
     func next() async throws -> RecordBatch? {
+        guard let rows = try await nextRows() else { return nil }
+        return RecordBatch(trusted: reader.schema, [.int64(rows.ids), .int64(rows.times), .float64(rows.values)])
+    }
+
+    /// The rows of the next batch, series by series.
+    func nextRows() async throws -> SamplesRows? {
         do {
             var rows = SamplesRows()
             while rows.count < stepRows {
                 guard try await openRowGroup() else { break }
                 try await takeStep(into: &rows)
             }
-            guard rows.count > 0 else { return nil }
-            return RecordBatch(
-                trusted: reader.schema, [.int64(rows.ids), .int64(rows.times), .float64(rows.values)])
+            return rows.count > 0 ? rows : nil
         } catch {
             throw SamplesFormat.storageError(error)
         }
@@ -75,7 +79,7 @@ final class SamplesCursor: BatchCursor {
             if scan.keys == nil { try await reader.learnMetrics(number, index) }
             current = OpenRowGroup(
                 number: number, index: index, series: series,
-                pages: try await SamplesPages(reader.file, rowGroup: number))
+                pages: try await reader.pages(number))
         }
     }
 
@@ -206,21 +210,50 @@ struct SamplesSpan {
 
 /// The batch in the making.
 struct SamplesRows {
-    var ids: [Int64] = []
+    /// Ids ascend; a series may come in several pieces.
+    private(set) var series: [(id: Int64, rows: Int)] = []
     var times: [Int64] = []
     var values: [Double] = []
-    var count: Int { ids.count }
+    var count: Int { times.count }
+
+    init() {}
+
+    /// Ids, times and values; of rows with one key the last is in its place.
+    init(_ batch: RecordBatch) {
+        times = batch.columns[1].int64s
+        values = batch.columns[2].float64s
+        for id in batch.columns[0].int64s {
+            if let last = series.last, last.id == id {
+                series[series.count - 1].rows += 1
+            } else {
+                series.append((id, 1))
+            }
+        }
+    }
+
+    /// One for each row.
+    var ids: [Int64] {
+        [Int64](unsafeUninitializedCapacity: count) { ids, filled in
+            for piece in series {
+                UnsafeMutableBufferPointer(rebasing: ids[filled..<filled + piece.rows]).initialize(repeating: piece.id)
+                filled += piece.rows
+            }
+        }
+    }
 
     /// Room for the first rows, so that they are not moved again and again.
     mutating func reserve(_ rows: Int) {
         guard count == 0 else { return }
-        ids.reserveCapacity(rows)
         times.reserveCapacity(rows)
         values.reserveCapacity(rows)
     }
 
     mutating func append(id: Int64, times more: ArraySlice<Int64>) {
-        ids.append(contentsOf: repeatElement(id, count: more.count))
+        if let last = series.last, last.id == id {
+            series[series.count - 1].rows += more.count
+        } else {
+            series.append((id, more.count))
+        }
         times.append(contentsOf: more)
     }
 }

@@ -12,6 +12,10 @@ final class SamplesFileReader: TableFileReader {
     let schema: Schema
     let learnMetricName: @Sendable (Int64, String) -> Void
     private let indexes = Mutex<[Int: SamplesRowIndex]>([:])
+    private let everyID = Mutex<[Int64]?>(nil)
+    /// 8 bytes each.
+    private static let mostIDs = 1 << 21
+    private let pagesOfGroups = Mutex<[Int: SamplesPages]>([:])
     /// Entries of an index that is kept: 16 bytes each.
     private static let mostKept = 65_536
 
@@ -38,6 +42,29 @@ final class SamplesFileReader: TableFileReader {
             place: "\(file.name), row group \(rowGroup)")
         if index.entries <= Self.mostKept { indexes.withLock { $0[rowGroup] = index } }
         return index
+    }
+
+    /// The ids of all series, ascending, kept once they are known; nil where there are too many to keep.
+    func allIDs() async throws -> [Int64]? {
+        if let known = everyID.withLock({ $0 }) { return known }
+        var ids: [Int64] = []
+        for rowGroup in file.metadata.rowGroups.indices {
+            let more = try await rowIndex(rowGroup).ids
+            // A series may go on in the next row group.
+            ids += ids.last != nil && ids.last == more.first ? more.dropFirst() : more[...]
+            guard ids.count <= Self.mostIDs else { return nil }
+        }
+        let all = ids
+        everyID.withLock { $0 = all }
+        return all
+    }
+
+    /// Where the pages of a row group begin and end: kept, as the file keeps its page index.
+    func pages(_ rowGroup: Int) async throws -> SamplesPages {
+        if let known = pagesOfGroups.withLock({ $0[rowGroup] }) { return known }
+        let pages = try await SamplesPages(file, rowGroup: rowGroup)
+        pagesOfGroups.withLock { $0[rowGroup] = pages }
+        return pages
     }
 
     /// Tells the names of the metrics in a row group.

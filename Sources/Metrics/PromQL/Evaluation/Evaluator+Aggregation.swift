@@ -8,10 +8,13 @@ extension Evaluator {
         case .quantile: return try quantiles(node, grid)
         case .countValues: return try countValues(node, grid)
         case .sum, .avg, .count, .min, .max, .group, .stddev, .stdvar:
+            if case .selector(let selector) = node.operand, let vector = vector(of: selector.slot) {
+                return try aggregate(vector, node, grid)
+            }
             var groups = Groups()
             var accumulators: [Accumulator] = []
             try stream(node.operand, grid) { (column) throws(QueryError) in
-                let index = groups.index(of: node.grouping.key(of: column.labels))
+                let index = groups.index(of: column.labels, by: node.grouping)
                 if index == accumulators.count {
                     try budget.hold(3 * grid.count)
                     accumulators.append(Accumulator(node.operation, first: column))
@@ -37,7 +40,7 @@ extension Evaluator {
         var groups = Groups()
         var members: [[Int]] = []
         for (i, column) in columns.enumerated() {
-            let index = groups.index(of: node.grouping.key(of: column.labels))
+            let index = groups.index(of: column.labels, by: node.grouping)
             if index == members.count { members.append([]) }
             members[index].append(i)
         }
@@ -63,19 +66,6 @@ extension Evaluator {
     func aggregateParameter(_ node: AggregateNode, _ grid: StepGrid) throws(QueryError) -> [Double] {
         guard let parameter = node.parameter else { return [Double](repeating: 0, count: grid.count) }
         return try evaluateScalar(parameter, grid)
-    }
-}
-
-/// Numbers the groups of an aggregation in the order they turn up.
-struct Groups {
-    private(set) var keys: [Labels] = []
-    private var numbers: [Labels: Int] = [:]
-
-    mutating func index(of key: Labels) -> Int {
-        if let number = numbers[key] { return number }
-        numbers[key] = keys.count
-        keys.append(key)
-        return keys.count - 1
     }
 }
 

@@ -40,7 +40,7 @@ extension Evaluator {
 
     private func hasOneName(_ node: PlanNode) -> Bool {
         switch node {
-        case .selector(let selector): Self.haveOneName(runs(of: selector.slot).lazy.map(\.labels))
+        case .selector(let selector): hasOneName(slot: selector.slot)
         case .invariant(let operand): hasOneName(operand)
         case .negation, .number: true
         case .rangeFunction(let range): range.function.keepsName ? hasOneName(range.range) : true
@@ -51,17 +51,22 @@ extension Evaluator {
 
     func hasOneName(_ range: RangeArgument) -> Bool {
         switch range.source {
-        case .selector(let slot): Self.haveOneName(runs(of: slot).lazy.map(\.labels))
+        case .selector(let slot): hasOneName(slot: slot)
         case .subquery(let inner, _): hasOneName(inner)
         }
     }
 
+    private func hasOneName(slot: Int) -> Bool {
+        if let known = slotsWithOneName[slot] { return known }
+        let answer = Self.haveOneName(runs(of: slot).lazy.map(\.labels))
+        slotsWithOneName[slot] = answer
+        return answer
+    }
+
     private static func haveOneName(_ all: some Collection<Labels>) -> Bool {
-        guard let first = all.first else { return true }
-        let names = MetadataLabels.names.map { first.value(of: $0) }
-        return all.allSatisfy { labels in
-            zip(MetadataLabels.names, names).allSatisfy { labels.value(of: $0).hasSameBytes(as: $1) }
-        }
+        let grouping = LabelGrouping(names: MetadataLabels.names, isExclusion: false)
+        var groups = Groups()
+        return all.allSatisfy { groups.index(of: $0, by: grouping) == 0 }
     }
 }
 

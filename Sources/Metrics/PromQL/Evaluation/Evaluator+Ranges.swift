@@ -24,14 +24,21 @@ extension Evaluator {
         for scalar in node.scalars { scalars.append(try evaluateScalar(scalar, grid)) }
         var shared: SharedRates?
         var remark = QuantileRemark(node: node, scalars: scalars)
+        // Most series of a selector have one name: looked at once.
+        var nameLookedAt: String?
 
         try forEachSource(of: node.range, grid) { (source) throws(QueryError) in
             try budget.check()
             let column = try column(of: source, node, scalars, grid, &shared)
             if column.hasNoValue { return }
             remark.note(column, &annotations)
-            if node.function.expectsCounter, let name = source.labels.metricName, !Self.isCounterName(name) {
-                annotations.infoPossibleNonCounter(metric: name, at: node.positions[0])
+            if node.function.expectsCounter, let name = source.labels.metricName,
+                nameLookedAt?.hasSameBytes(as: name) != true
+            {
+                nameLookedAt = name
+                if !Self.isCounterName(name) {
+                    annotations.infoPossibleNonCounter(metric: name, at: node.positions[0])
+                }
             }
             try body(column)
         }

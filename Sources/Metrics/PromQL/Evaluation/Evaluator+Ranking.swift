@@ -8,7 +8,7 @@ extension Evaluator {
         let columns = try evaluate(node.operand, grid)
         guard try acceptsParameter(parameter, node) else { return [] }
         var groups = Groups()
-        let groupOf = columns.map { groups.index(of: node.grouping.key(of: $0.labels)) }
+        let groupOf = columns.map { groups.index(of: $0.labels, by: node.grouping) }
         let offsets = node.operation == .limitRatio ? columns.map { RatioSampling.offset(of: $0.labels) } : []
 
         try budget.hold(series: columns.count, steps: grid.count)
@@ -89,7 +89,7 @@ extension Evaluator {
                     group = known
                 } else {
                     let labelled = column.labels.setting(label, to: GoText.plain(value))
-                    group = groups.index(of: node.grouping.key(of: labelled))
+                    group = groups.index(of: labelled, by: node.grouping)
                     groupOf[value.bitPattern] = group
                     if group == counts.count {
                         try budget.hold(grid.count)

@@ -16,8 +16,10 @@ final class Evaluator {
     let delaysNameRemoval: Bool
     /// Whether samples say since when they count.
     let usesStartTimestamps: Bool
-    private let fetched: [[SeriesRun]]
+    private let fetched: [Fetched]
     private let fetchOfSlot: [Int]
+    /// Asked for again and again: see `hasOneName`.
+    var slotsWithOneName: [Int: Bool] = [:]
 
     init(_ ground: EvaluationGround) {
         fetched = ground.fetched
@@ -30,7 +32,9 @@ final class Evaluator {
         usesStartTimestamps = ground.usesStartTimestamps
     }
 
-    func runs(of slot: Int) -> [SeriesRun] { fetched[fetchOfSlot[slot]] }
+    func runs(of slot: Int) -> [SeriesRun] { fetched[fetchOfSlot[slot]].runs }
+    /// Instead of runs, where an aggregation takes one sample of each series.
+    func vector(of slot: Int) -> NewestVector? { fetched[fetchOfSlot[slot]].vector }
 
     /// All series of a node that have a value at some step.
     func evaluate(_ node: PlanNode, _ grid: StepGrid) throws(QueryError) -> [SeriesColumn] {

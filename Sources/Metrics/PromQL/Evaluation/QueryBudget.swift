@@ -43,12 +43,17 @@ struct QueryBudget {
     }
 
     /// What was read for the query. It stays until the end.
-    mutating func load(_ runs: [SeriesRun]) throws(QueryError) {
+    mutating func load(_ fetched: Fetched) throws(QueryError) {
+        if let vector = fetched.vector {
+            extraBytes &+= vector.count &* 4
+            return try hold(vector.count)
+        }
+        let runs = fetched.runs
         var samples = 0
         var labels = 0
         for run in runs {
             samples &+= run.timestamps.count
-            labels &+= run.labels.labels.count
+            labels &+= run.labels.count
         }
         // A series: two arrays and a label set; a label: two strings.
         extraBytes &+= samples &* 8 &+ runs.count &* 128 &+ labels &* 32

@@ -47,22 +47,19 @@ struct SeriesColumn {
 
 /// The label names that describe a metric as a whole and go when an operation changes what it means.
 enum MetadataLabels {
-    static let names = [Labels.metricNameLabel, "__type__", "__unit__"]
+    static let names = CodedLabels.metadataNames
 }
 
 extension Labels {
-    var withoutMetadata: Labels { dropping(MetadataLabels.names) }
-
     /// By bytes; the given array itself when nothing goes.
     func dropping(_ names: [String]) -> Labels {
-        guard labels.contains(where: { label in names.contains { $0.hasSameBytes(as: label.name) } }) else {
-            return self
-        }
-        return Labels(sorted: labels.filter { label in !names.contains { $0.hasSameBytes(as: label.name) } })
+        func isDropped(_ name: String) -> Bool { names.contains { $0.hasSameBytes(as: name) } }
+        guard coded != nil || labels.contains(where: { isDropped($0.name) }) else { return self }
+        return filter { !isDropped($0) }
     }
 
     func retaining(_ names: [String]) -> Labels {
-        Labels(sorted: labels.filter { label in names.contains { $0.hasSameBytes(as: label.name) } })
+        filter { name in names.contains { $0.hasSameBytes(as: name) } }
     }
 
     /// Value of a label, empty when absent.
@@ -73,6 +70,12 @@ extension Labels {
 struct LabelGrouping {
     let names: [String]
     let isExclusion: Bool
+
+    /// Whether a label says which group a series is in.
+    func keeps(_ name: String) -> Bool {
+        let isNamed = names.contains { $0.hasSameBytes(as: name) }
+        return isExclusion ? !isNamed && !name.hasSameBytes(as: Labels.metricNameLabel) : isNamed
+    }
 
     /// The labels that say which group a series is in, which are also the group's.
     func key(of labels: Labels) -> Labels {

@@ -2,7 +2,7 @@ import MetricModel
 
 /// What evaluators stand on: everything was fetched, nothing here changes.
 struct EvaluationGround: Sendable {
-    let fetched: [[SeriesRun]]
+    let fetched: [Fetched]
     /// Fetch of each selector, by slot.
     let fetchOfSlot: [Int]
     let lookback: Int64
@@ -27,7 +27,7 @@ enum StepSplit {
         of grid: StepGrid, _ node: PlanNode, _ ground: EvaluationGround, options: QueryOptions
     ) -> [StepGrid] {
         let count = min(options.parallelism, grid.count / max(options.stepsPerEvaluator, 1))
-        let series = ground.fetched.reduce(0) { $0 + $1.count }
+        let series = ground.fetched.reduce(0) { $0 + $1.series }
         let (cells, overflow) = series.multipliedReportingOverflow(by: grid.count)
         guard count > 1, overflow || cells >= options.valuesForSeveral, !options.delayedNameRemoval,
             isDivisible(node, Span(length: grid.last &- grid.start, names: Evaluator(ground)))

@@ -9,8 +9,8 @@ import MetricModel
 struct VectorMatcher {
     private let node: BinaryNode
     private let grid: StepGrid
-    private let many: [SeriesColumn]
-    private let one: [SeriesColumn]
+    private var many: [SeriesColumn]
+    private var one: [SeriesColumn]
     /// True when `many` is the right side of the operator.
     private let isSwapped: Bool
     private let fillOfOne: Double?
@@ -40,10 +40,13 @@ struct VectorMatcher {
         fillOfMany = node.matching.fillLeft
         for (i, column) in many.enumerated() { matches[match(of: column)].many.append(i) }
         for (i, column) in one.enumerated() { matches[match(of: column)].one.append(i) }
+        // Read for each pair.
+        for i in many.indices { many[i].labels = many[i].labels.spelledOut }
+        for i in one.indices { one[i].labels = one[i].labels.spelledOut }
     }
 
     private mutating func match(of column: SeriesColumn) -> Int {
-        let index = signatures.index(of: node.grouping.key(of: column.labels))
+        let index = signatures.index(of: column.labels, by: node.grouping)
         if index == matches.count { matches.append(Match()) }
         return index
     }
@@ -108,6 +111,7 @@ struct VectorMatcher {
             for o in match.one {
                 try budget.spend(grid.count)
                 let labels = resultLabels(many[m].labels, one[o].labels)
+                let number = conflicts.number(of: labels)
                 var values = many[m].values
                 var pairs = 0
                 for step in values.indices {
@@ -120,7 +124,7 @@ struct VectorMatcher {
                     pairs += 1
                     if !hasOne.isEmpty { hasOne[step] = true }
                     if !isMatched.isEmpty { isMatched[step] = true }
-                    try conflicts.note(labels, step)
+                    try conflicts.note(number, step)
                     values[step] = element(many: values[step], one: other)
                 }
                 append(labels, values, pairs, dropsName: many[m].dropsName, &columns)
@@ -128,6 +132,7 @@ struct VectorMatcher {
             if let fillOfOne {
                 let missing = node.grouping.key(of: many[m].labels)
                 let labels = resultLabels(many[m].labels, missing)
+                let number = conflicts.number(of: labels)
                 var values = many[m].values
                 var pairs = 0
                 for step in values.indices where !Absent.is(values[step]) {
@@ -136,7 +141,7 @@ struct VectorMatcher {
                         continue
                     }
                     pairs += 1
-                    try conflicts.note(labels, step)
+                    try conflicts.note(number, step)
                     values[step] = element(many: values[step], one: fillOfOne)
                 }
                 append(labels, values, pairs, dropsName: many[m].dropsName, &columns)
@@ -195,7 +200,8 @@ private struct ConflictCheck {
     private let isNeeded: Bool
     private let isOneToOne: Bool
     private let steps: Int
-    private var taken: [Labels: [Bool]] = [:]
+    private var taken: [[Bool]] = []
+    private var numbers: [Labels: Int] = [:]
 
     init(isNeeded: Bool, isOneToOne: Bool, steps: Int) {
         self.isNeeded = isNeeded
@@ -203,19 +209,25 @@ private struct ConflictCheck {
         self.steps = steps
     }
 
-    @inline(__always)
-    mutating func note(_ labels: Labels, _ step: Int) throws(QueryError) {
-        if isNeeded { try noteSlowly(labels, step) }
+    /// What `note` takes for these labels.
+    mutating func number(of labels: Labels) -> Int {
+        guard isNeeded else { return 0 }
+        let key = isOneToOne ? Labels.empty : labels
+        if let known = numbers[key] { return known }
+        numbers[key] = taken.count
+        taken.append([Bool](repeating: false, count: steps))
+        return taken.count - 1
     }
 
-    private mutating func noteSlowly(_ labels: Labels, _ step: Int) throws(QueryError) {
-        let key = isOneToOne ? Labels.empty : labels
-        if taken[key, default: [Bool](repeating: false, count: steps)][step] {
+    @inline(__always)
+    mutating func note(_ number: Int, _ step: Int) throws(QueryError) {
+        guard isNeeded else { return }
+        if taken[number][step] {
             throw .execution(
                 isOneToOne
                     ? "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
                     : "multiple matches for labels: grouping labels must ensure unique matches")
         }
-        taken[key, default: [Bool](repeating: false, count: steps)][step] = true
+        taken[number][step] = true
     }
 }

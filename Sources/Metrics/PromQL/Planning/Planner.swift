@@ -102,8 +102,10 @@ struct Planner {
         return try durations.milliseconds(duration, allowsNegative: true)
     }
 
-    private mutating func need(_ matchers: [LabelMatcher], from first: Int64, through last: Int64) -> Int {
-        needs.append(SelectorNeed(matchers: matchers, start: first, end: last))
+    private mutating func need(
+        _ matchers: [LabelMatcher], from first: Int64, through last: Int64, newestOnly: Bool = false
+    ) -> Int {
+        needs.append(SelectorNeed(matchers: matchers, start: first, end: last, newestOnly: newestOnly))
         return needs.count - 1
     }
 
@@ -118,7 +120,8 @@ struct Planner {
         let isSmoothed = selector.extrapolation == .smoothed
         let slot = need(
             selector.matchers, from: (at ?? span.first) - offset - lookback + 1,
-            through: (at ?? span.last) - offset + (isSmoothed ? lookback : 0))
+            through: (at ?? span.last) - offset + (isSmoothed ? lookback : 0),
+            newestOnly: !isSmoothed && (at != nil || span.first == span.last))
         return InstantSelector(
             slot: slot, offset: offset, at: at, isSmoothed: isSmoothed, matchers: selector.matchers)
     }
@@ -176,6 +179,9 @@ struct Planner {
 
     private mutating func plan(_ aggregate: AggregateExpression, _ span: Span) throws(QueryError) -> Planned {
         let operand = try plan(aggregate.operand, span)
+        if case .selector(let selector) = operand.node, aggregate.operation.isIndifferentToOrder {
+            needs[selector.slot].isOrdered = false
+        }
         var parameter: PlanNode?
         if let written = aggregate.parameter { parameter = try plan(written, span).node }
         var grouping = aggregate.grouping

@@ -5,6 +5,12 @@ struct SelectorNeed {
     let matchers: [LabelMatcher]
     var start: Int64
     var end: Int64
+    /// Whether it looks at one time only: then the newest sample of each series is all it needs.
+    var newestOnly = false
+    /// Whether it matters in which order series come.
+    var isOrdered = true
+    /// Samples without series around them do.
+    var takesVector: Bool { newestOnly && !isOrdered }
 }
 
 /// Which fetches answer all selectors of a query.
@@ -25,6 +31,10 @@ struct Selection {
                 fetch.matchers == need.matchers && need.start <= fetch.end &+ 1
             }
             if let shared {
+                if need.isOrdered { fetches[shared].isOrdered = true }
+                if fetches[shared].start != need.start || fetches[shared].end != need.end || !need.newestOnly {
+                    fetches[shared].newestOnly = false
+                }
                 fetches[shared].end = max(fetches[shared].end, need.end)
                 fetchOfSlot[slot] = shared
             } else {
@@ -33,4 +43,11 @@ struct Selection {
             }
         }
     }
+}
+
+/// What a fetch brought: series with their samples, or one sample of each.
+struct Fetched: Sendable {
+    var runs: [SeriesRun] = []
+    var vector: NewestVector?
+    var series: Int { vector?.count ?? runs.count }
 }

@@ -9,7 +9,24 @@ struct JSONText {
         text.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }
 
-    mutating func append(_ number: Int64) { bytes.append(contentsOf: String(number).utf8) }
+    mutating func append(_ number: Int64) {
+        if number < 0 { bytes.append(UInt8(ascii: "-")) }
+        append(digitsOf: number.magnitude)
+    }
+
+    /// Every point of an answer has a time: written without a string of its own.
+    private mutating func append(digitsOf number: UInt64) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var rest = number
+            var start = digits.count
+            repeat {
+                start -= 1
+                digits.initializeElement(at: start, to: UInt8(truncatingIfNeeded: 0x30 + rest % 10))
+                rest /= 10
+            } while rest > 0  // 2^64 has 20 digits
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[start...]))
+        }
+    }
 
     mutating func append(string text: String) {
         bytes.append(UInt8(ascii: "\""))
@@ -44,7 +61,7 @@ struct JSONText {
     mutating func append(milliseconds: Int64) {
         let magnitude = milliseconds.magnitude
         if milliseconds < 0 { bytes.append(UInt8(ascii: "-")) }
-        bytes.append(contentsOf: String(magnitude / 1_000).utf8)
+        append(digitsOf: magnitude / 1_000)
         let fraction = UInt32(magnitude % 1_000)
         guard fraction > 0 else { return }
         bytes.append(UInt8(ascii: "."))

@@ -38,7 +38,7 @@ struct APIChannel: ServerChildChannel, HTTPChannelHandler {
             try pipeline.addHandler(
                 ConnectionWatch(
                     writeTimeout: api.options.writeTimeout, headerTimeout: api.options.headerTimeout,
-                    tally: api.state.connections))
+                    tally: api.state.connections, watches: api.state.watches))
             try pipeline.addHandler(LastAnswer())
             try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: api.options.idleTimeout, logger: logger))
             try pipeline.addHandler(WriteHandler(api: api, bodies: bodies))

@@ -63,9 +63,7 @@ struct APIResponder: HTTPResponder {
 
     /// Cancels the work when the client goes.
     private func answerWhileWanted(_ message: APIRequest, _ channel: any Channel) async -> APIAnswer {
-        guard let watch = try? await channel.pipeline.handler(type: ConnectionWatch.self).get() else {
-            return await api.answer(message)
-        }
+        guard let watch = api.state.watches.watch(of: channel) else { return await api.answer(message) }
         let work = Task(executorPreference: executor) { await api.answer(message) }
         let registration = watch.whenGone { work.cancel() }
         defer { watch.forget(registration) }

@@ -20,9 +20,11 @@ final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler, Sen
     private let headerTimeout: TimeAmount
     private let parts = HeaderClock.Parts()
     private let tally: ConnectionTally
+    private let watches: ConnectionWatches
 
-    init(writeTimeout: Duration, headerTimeout: Duration, tally: ConnectionTally) {
+    init(writeTimeout: Duration, headerTimeout: Duration, tally: ConnectionTally, watches: ConnectionWatches) {
         self.tally = tally
+        self.watches = watches
         tally.opened()
         self.writeTimeout = .milliseconds(writeTimeout.milliseconds)
         self.headerTimeout = .milliseconds(headerTimeout.milliseconds)
@@ -37,6 +39,7 @@ final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler, Sen
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
+        watches.add(self, of: context.channel)
         let clock = HeaderClock(parts, patience: headerTimeout, tally: tally)
         // Only a pipeline that is closing takes no handler.
         try? context.pipeline.syncOperations.addHandler(clock, position: .first)
@@ -98,7 +101,10 @@ final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler, Sen
         context.fireChannelWritabilityChanged()
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { stopWaiting() }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        watches.remove(context.channel)
+        stopWaiting()
+    }
 
     private func stopWaiting() {
         let stall = state.withLock { state in
@@ -108,4 +114,20 @@ final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler, Sen
         }
         stall?.cancel()
     }
+}
+
+/// The watch of each open connection, for requests: to ask the pipeline for it would cost two changes of threads each.
+final class ConnectionWatches: Sendable {
+    private let known = Mutex<[ObjectIdentifier: ConnectionWatch]>([:])
+
+    fileprivate func add(_ watch: ConnectionWatch, of channel: any Channel) {
+        known.withLock { $0[ObjectIdentifier(channel)] = watch }
+    }
+
+    fileprivate func remove(_ channel: any Channel) {
+        known.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(channel)) }
+    }
+
+    /// nil: the connection is closed.
+    func watch(of channel: any Channel) -> ConnectionWatch? { known.withLock { $0[ObjectIdentifier(channel)] } }
 }

@@ -12,6 +12,7 @@ final class ServerState: Sendable {
     let memory: MemoryGauge
     let reloads: ReloadTally
     let connections = ConnectionTally()
+    let watches = ConnectionWatches()
     /// The memory that all request bodies share.
     let bodies: MemoryBudget
     private let stopping = Atomic<Bool>(false)

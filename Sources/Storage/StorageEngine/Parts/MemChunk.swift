@@ -24,6 +24,11 @@ final class MemChunk: @unchecked Sendable {
     private(set) var count = 0
     /// Once sorted, the order of the first `rows` rows: published chunks are sorted once, not once per scan.
     private let sorted = Mutex<(rows: Int, order: [UInt32])?>(nil)
+    /// Where each first key stands in that order, once a scan asked for some.
+    private let stretches = Mutex<KeyStretches?>(nil)
+
+    /// First and last time of the first `rows` rows, once somebody asked.
+    private let times = Mutex<(rows: Int, bounds: ClosedRange<Int64>)?>(nil)
 
     /// - Parameter arenaCapacity: bytes for each column of byte strings.
     init(schema: Schema, capacity: Int, arenaCapacity: Int) {
@@ -168,6 +173,17 @@ final class MemChunk: @unchecked Sendable {
         }
     }
 
+    /// First and last time of the first `rows` rows; nil without rows, or without a time column.
+    func timeBounds(rows: Int) -> ClosedRange<Int64>? {
+        guard rows > 0, let column = schema.timeColumn else { return nil }
+        if let known = times.withLock({ $0 }), known.rows == rows { return known.bounds }
+        let values = int64s(column, rows: rows)
+        var (first, last) = (values[0], values[0])
+        for time in values { (first, last) = (min(first, time), max(last, time)) }
+        times.withLock { $0 = (rows, first...last) }
+        return first...last
+    }
+
     /// The first `rows` rows in key order, arrival order among equals. Sorted once and remembered.
     func order(rows: Int) -> [UInt32] {
         if let known = sorted.withLock({ $0 }), known.rows == rows { return known.order }
@@ -176,12 +192,80 @@ final class MemChunk: @unchecked Sendable {
         return order
     }
 
-    private func sortedOrder(rows: Int) -> [UInt32] {
+    /// Where each value of the first key column stands in `order`; nil: the key is another.
+    func keyStretches(in order: [UInt32]) -> KeyStretches? {
+        guard hasTwoIntegerKeys else { return nil }
+        if let known = stretches.withLock({ $0 }), known.rows == order.count { return known }
+        let made = KeyStretches(order, int64s(0, rows: order.count))
+        stretches.withLock { $0 = made }
+        return made
+    }
+
+    private var hasTwoIntegerKeys: Bool {
         let keys = schema.columns.prefix(schema.keyCount)
-        if keys.count == 2, keys.allSatisfy({ $0.type == .int64 || $0.type == .timestamp }) {
+        return keys.count == 2 && keys.allSatisfy { $0.type == .int64 || $0.type == .timestamp }
+    }
+
+    private func sortedOrder(rows: Int) -> [UInt32] {
+        if hasTwoIntegerKeys {
             return SortOrder.byTwoIntegers(int64s(0, rows: rows), int64s(1, rows: rows))
         }
         let all = gather((0..<UInt32(rows)).map { $0 })
         return SortOrder.byComparison(KeyColumns(all), rows: rows)
+    }
+}
+
+/// The stretches of a chunk's order whose rows share the first key.
+///
+/// - `keys` ascend strictly; the rows of `keys[i]` are `order[ends[i - 1]..<ends[i]]`. Empty where nearly every row has a
+///   key of its own: then it would save nothing and take as much memory as the rows.
+struct KeyStretches: Sendable {
+    let rows: Int
+    private var keys: [Int64] = []
+    private var ends: [Int32] = []
+    private static let fewestRows = 4
+
+    init(_ order: [UInt32], _ firstKeys: UnsafeBufferPointer<Int64>) {
+        rows = order.count
+        for (place, row) in order.enumerated() {
+            let key = firstKeys[Int(row)]
+            if keys.last == key {
+                ends[ends.count - 1] = Int32(truncatingIfNeeded: place + 1)
+                continue
+            }
+            keys.append(key)
+            ends.append(Int32(truncatingIfNeeded: place + 1))
+            if keys.count > rows / Self.fewestRows {
+                keys = []
+                ends = []
+                return
+            }
+        }
+    }
+
+    /// The rows of `order` whose first key is among `wanted` (ascending); nil: it does not know.
+    func select(_ wanted: [Int64], from order: [UInt32]) -> [UInt32]? {
+        guard !keys.isEmpty, order.count == rows else { return nil }
+        var found: [UInt32] = []
+        func take(_ i: Int) {
+            found.append(contentsOf: order[(i == 0 ? 0 : Int(ends[i - 1]))..<Int(ends[i])])
+        }
+        // The shorter side is gone through, the longer one searched from where the last search ended.
+        if wanted.count < keys.count {
+            var at = 0
+            for key in wanted {
+                at = keys.firstIndex(notBelow: key, galloping: at)
+                if at == keys.count { break }
+                if keys[at] == key { take(at) }
+            }
+        } else {
+            var at = 0
+            for (i, key) in keys.enumerated() {
+                at = wanted.firstIndex(notBelow: key, galloping: at)
+                if at == wanted.count { break }
+                if wanted[at] == key { take(i) }
+            }
+        }
+        return found
     }
 }

@@ -96,19 +96,27 @@ struct MemPartView: Sendable {
 
     /// First and last time; nil without rows, or without a time column.
     var timeBounds: ClosedRange<Int64>? {
-        guard let column = part.schema.timeColumn else { return nil }
         var (first, last) = (Int64.max, Int64.min)
         for piece in pieces {
-            for time in piece.chunk.int64s(column, rows: piece.rows) {
-                (first, last) = (min(first, time), max(last, time))
-            }
+            guard let bounds = piece.chunk.timeBounds(rows: piece.rows) else { continue }
+            (first, last) = (min(first, bounds.lowerBound), max(last, bounds.upperBound))
         }
         return first <= last ? first...last : nil
     }
 
     /// One cursor per chunk, older rows first. Nothing is sorted or copied before the first row is asked for.
-    func cursors(_ scan: FileScan) -> [any BatchCursor] {
-        pieces.map { MemChunkCursor($0.chunk, rows: $0.rows, scan) }
+    func cursors(_ scan: FileScan) -> [any BatchCursor] { timedCursors(scan).map(\.cursor) }
+
+    /// …with the last time of each. Chunks that have no row of the wanted times are left out.
+    func timedCursors(_ scan: FileScan) -> [(cursor: any BatchCursor, last: Int64)] {
+        pieces.compactMap { piece in
+            var last = Int64.max
+            if let times = scan.times, let bounds = piece.chunk.timeBounds(rows: piece.rows) {
+                if !bounds.overlaps(times) { return nil }
+                last = bounds.upperBound
+            }
+            return (MemChunkCursor(piece.chunk, rows: piece.rows, scan), last)
+        }
     }
 
     /// Distinct values of integer column `column`, ascending.
@@ -127,13 +135,22 @@ extension MemChunk {
     func wantedOrder(_ rows: Int, _ scan: FileScan) -> [UInt32] {
         var order = order(rows: rows)
         if let keys = scan.keys, let column = scan.selectionColumn {
-            order = Self.select(order, int64s(column, rows: rows), keys, isSortedByIt: column == 0)
+            if column == 0, let chosen = keyStretches(in: order)?.select(keys, from: order) {
+                order = chosen
+            } else {
+                order = Self.select(order, int64s(column, rows: rows), keys, isSortedByIt: column == 0)
+            }
         }
-        if let times = scan.times, let column = schema.timeColumn {
+        if let times = scan.times, let column = schema.timeColumn, !isWithin(times, rows: rows) {
             let values = int64s(column, rows: rows)
             order = order.filter { times.contains(values[Int($0)]) }
         }
         return order
+    }
+
+    private func isWithin(_ times: ClosedRange<Int64>, rows: Int) -> Bool {
+        guard let bounds = timeBounds(rows: rows) else { return false }
+        return times.lowerBound <= bounds.lowerBound && bounds.upperBound <= times.upperBound
     }
 
     /// The rows of `order` whose key is among `wanted` (ascending).
@@ -145,6 +162,16 @@ extension MemChunk {
             return order.filter { set.contains(keys[Int($0)]) }
         }
         var found: [UInt32] = []
+        guard wanted.count < order.count else {
+            // Few rows among many keys: each row looks for its key from where the row before found its own.
+            var at = 0
+            for row in order {
+                at = wanted.firstIndex(notBelow: keys[Int(row)], galloping: at)
+                if at == wanted.count { break }
+                if wanted[at] == keys[Int(row)] { found.append(row) }
+            }
+            return found
+        }
         var from = 0
         for key in wanted {
             // Gallop: both sides ascend, so the search starts where the last one ended.
@@ -166,6 +193,29 @@ extension MemChunk {
             if from == order.count { break }
         }
         return found
+    }
+}
+
+extension [Int64] {
+    /// The first index from `start` on whose element is not below `value`; the elements ascend. Fast where it is near.
+    package func firstIndex(notBelow value: Int64, galloping start: Int) -> Int {
+        withUnsafeBufferPointer { values in
+            guard start < values.count, values[start] < value else { return start }
+            var low = start
+            var step = 1
+            while low + step < values.count, values[low + step] < value {
+                low += step
+                step *= 2
+            }
+            // values[low] is below; the one looked for is at most `high`.
+            var high = Swift.min(low + step, values.count)
+            low += 1
+            while low < high {
+                let middle = (low + high) / 2
+                if values[middle] < value { low = middle + 1 } else { high = middle }
+            }
+            return low
+        }
     }
 }
 

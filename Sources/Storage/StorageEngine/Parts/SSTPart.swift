@@ -86,14 +86,16 @@ final class SSTCursor: BatchCursor {
         }
     }
 
+    /// The layout's cursor, opened if need be.
+    func openedCursor() async throws -> any BatchCursor {
+        if let cursor { return cursor }
+        let opened = try await part.open().cursor(scan)
+        cursor = opened
+        return opened
+    }
+
     private func read() async throws -> RecordBatch? {
-        let opened: any BatchCursor
-        if let cursor {
-            opened = cursor
-        } else {
-            opened = try await part.open().cursor(scan)
-            cursor = opened
-        }
+        let opened = try await openedCursor()
         while let batch = try await opened.next() {
             let fitting = fitted(batch)
             guard !fitting.isEmpty else { continue }

@@ -50,14 +50,9 @@ public final class Scan {
         scan.filter = columns.filter
         scan.counters = counters
         let schema = columns.read.map { table.schema.keeping($0) } ?? table.schema
-        let oldest = snapshot.parts.oldestTime
-        if table.schema.timeColumn != nil, table.segmentLength != nil, !table.agesBySegment, oldest > Int64.min {
-            let wanted = request.times ?? Int64.min...Int64.max
-            scan.times = max(wanted.lowerBound, oldest)...max(wanted.upperBound, oldest)
-            if wanted.upperBound < oldest {
-                merged = nil
-                return
-            }
+        guard scan.keepOnly(table, since: snapshot.parts.oldestTime) else {
+            merged = nil
+            return
         }
         var onDamage: (@Sendable (StorageError) -> Void)?
         if request.skipsDamagedParts { onDamage = { error in damage.add(error) } }

@@ -1,0 +1,52 @@
+import Platform
+import Synchronization
+
+/// The last sample of each series of an object, where somebody asked for it.
+struct ObjectTail: Sendable {
+    /// By place of the series in the object; `Int64.min`: not known.
+    var times: [Int64]
+    var values: [Double]
+    var memory: Int { times.count * 16 }
+}
+
+/// Ends of series in objects, so that questions about now read no pages; the longest unused are given up.
+///
+/// - Objects never change, so what was learnt stays true. Two queries may learn at once: one of them learns again.
+final class TailCache: Sendable {
+    private struct State {
+        var tails: [String: (tail: ObjectTail, used: UInt64)] = [:]
+        var clock: UInt64 = 0
+        var memory = 0
+    }
+    private let limit: Int
+    private let state = Mutex(State())
+
+    init(limit: ByteCount) { self.limit = limit.bytes }
+
+    /// What is known of an object with so many series.
+    func tail(of object: String, series: Int) -> ObjectTail {
+        let known = state.withLock { state -> ObjectTail? in
+            guard let known = state.tails[object] else { return nil }
+            state.clock += 1
+            state.tails[object]?.used = state.clock
+            return known.tail
+        }
+        if let known, known.times.count == series { return known }
+        return ObjectTail(
+            times: [Int64](repeating: .min, count: series), values: [Double](repeating: 0, count: series))
+    }
+
+    func keep(_ tail: ObjectTail, of object: String) {
+        guard tail.memory <= limit / 2 else { return }
+        state.withLock { state in
+            if let other = state.tails.removeValue(forKey: object) { state.memory -= other.tail.memory }
+            state.clock += 1
+            state.tails[object] = (tail, state.clock)
+            state.memory += tail.memory
+            while state.memory > limit, let oldest = state.tails.min(by: { $0.value.used < $1.value.used }) {
+                state.tails[oldest.key] = nil
+                state.memory -= oldest.value.tail.memory
+            }
+        }
+    }
+}
