@@ -4,7 +4,7 @@ SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 DATA ?= ./varve-data
 LISTEN ?= 127.0.0.1:9490
-LIBRARIES := libzstd-dev libsnappy-dev liblz4-dev zlib1g-dev libre2-dev
+LIBRARIES := libzstd-dev libsnappy-dev liblz4-dev zlib1g-dev libre2-dev libssl-dev
 TEST_PACKAGES := prometheus prometheus-node-exporter python3 python3-venv curl
 # For harnesses that break things: a shim is compiled, calls are traced, file systems made. Without them, tests are skipped.
 BREAKING_PACKAGES := gcc libc6-dev strace e2fsprogs xfsprogs

@@ -41,6 +41,8 @@ let package = Package(
     platforms: [.macOS("26.0")],
     products: [
         .library(name: "Varve", targets: ["Varve"]),
+        // Databases in S3-compatible buckets; brings in NIO and TLS, which `Varve` does without.
+        .library(name: "VarveS3", targets: ["Varve", "S3Storage"]),
         // Tables of one's own: the engine, and what its calls are made of.
         .library(name: "StorageEngine", targets: ["StorageEngine", "WAL", "Columnar", "ObjectStorage", "Platform"]),
         .executable(name: "varve", targets: ["VarveCommand"]),
@@ -51,6 +53,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.100.0"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
@@ -62,6 +65,7 @@ let package = Package(
         debian("CZstd", "libzstd-dev"),
         debian("CLZ4", "liblz4-dev"),
         debian("CZlib", "zlib1g-dev"),
+        debian("CCrypto", "libssl-dev"),
         .target(name: "CRE2", path: "Sources/Base/CRE2", linkerSettings: [.linkedLibrary("re2")]),
         room("Platform", on: "Base", ["CPlatform"]),
         room("Compression", on: "Base", ["Platform", "CPlatform", "CSnappy", "CZstd", "CLZ4", "CZlib"]),
@@ -70,6 +74,15 @@ let package = Package(
         room("Encodings", on: "Storage", ["Columnar"]),
         room("Parquet", on: "Storage", ["Encodings", "Compression", "Columnar", "Platform"]),
         room("ObjectStorage", on: "Storage", ["Platform"]),
+        room(
+            "S3Storage", on: "Storage",
+            [
+                "ObjectStorage", "Platform", "CCrypto",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         room("WAL", on: "Storage", ["Platform", "Columnar"]),
         room("ManifestLog", on: "Storage", ["ObjectStorage", "Columnar", "Platform"]),
         room(
@@ -96,7 +109,8 @@ let package = Package(
         room(
             "VarveServer", on: "Product",
             [
-                "Varve", "PromQL", "MetricModel", "MetricEngine", "Ingest", "StorageEngine", "WAL", "Platform",
+                "Varve", "PromQL", "MetricModel", "MetricEngine", "Ingest", "StorageEngine", "ObjectStorage", "WAL",
+                "Platform",
                 hummingbird,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -113,6 +127,7 @@ let package = Package(
             name: "VarveCommand",
             dependencies: [
                 "VarveServer", "Varve", "PromQL", "PromQLScript", "MetricModel", "StorageEngine", "WAL", "Platform",
+                "ObjectStorage", "S3Storage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Product/VarveCommand", swiftSettings: strict),
@@ -138,7 +153,9 @@ let package = Package(
         // Tests, by floor. Each may use everything below and the simulated world.
         tests("Compression", base + ["CSnappy"]), tests("Columnar", base), tests("Encodings", storage),
         tests("Parquet", storage),
-        tests("ObjectStorage", storage), tests("WAL", storage), tests("ManifestLog", storage, excluding: ["Golden"]),
+        tests("ObjectStorage", storage + ["S3Storage"]), tests("WAL", storage),
+        tests("ManifestLog", storage, excluding: ["Golden"]),
+        tests("S3Storage", storage + ["S3Storage", .product(name: "NIOHTTP1", package: "swift-nio")]),
         tests("StorageEngine", storage), tests("Simulation", storage), tests("Crash", metrics + ["CrashHarness"]),
         // What the fuzzers of `Fuzz` start from and once found.
         .testTarget(

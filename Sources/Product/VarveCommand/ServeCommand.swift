@@ -83,6 +83,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Allow PromQL's experimental functions. (default: not allowed)")
     var enableExperimentalFunctions: Bool?
     @OptionGroup var bounds: BoundOptions
+    @OptionGroup var objects: ServeStoreOptions
 
     /// What was given, by the names of the settings.
     private var given: [String: String] {
@@ -96,6 +97,7 @@ struct ServeCommand: AsyncParsableCommand {
             "enable-experimental-functions": enableExperimentalFunctions.map { "\($0)" },
         ]
         return all.compactMapValues { $0 }.merging(bounds.given) { first, _ in first }
+            .merging(objects.given) { first, _ in first }
     }
 
     func run() async throws {
@@ -116,6 +118,8 @@ struct ServeCommand: AsyncParsableCommand {
         let database = try await OpenDatabase.forServing(settings, environment)
         let server = Server(
             database: database, options: settings.serverOptions, environment: environment, logger: logger)
+        let watch = FencingWatch(database, environment)
+        defer { watch.cancel() }
         do {
             try await server.run { port in
                 let milliseconds = (environment.time.monotonic() &- started) / 1_000_000
@@ -125,8 +129,17 @@ struct ServeCommand: AsyncParsableCommand {
             try? await database.close()
             throw error
         }
+        if let reason = database.fencing {
+            // Nothing of it can be flushed: the log stays as it is.
+            try? await database.close()
+            throw CommandFailure(.failed, "stopped: \(reason)")
+        }
+        if settings.objectStore.isReadOnly {
+            try await database.close()
+            return Terminal.print("Stopped.")
+        }
         try await Self.stop(database)
-        Terminal.print("Stopped. Everything is in \(settings.dataDirectory).")
+        Terminal.print("Stopped. Everything is in \(settings.objectStore.location ?? settings.dataDirectory).")
     }
 
     /// A flush that fails loses nothing: the log has it. Closing is tried all the same.
@@ -142,8 +155,11 @@ struct ServeCommand: AsyncParsableCommand {
     /// What to do next, ready to copy.
     private static func greeting(_ settings: ServeSettings, port: Int, milliseconds: UInt64) -> String {
         let url = ServeSettings.url(host: settings.host, port: port)
+        let place = settings.objectStore.location ?? absolute(settings.dataDirectory)
+        let start = "Varve \(VarveVersion.current) is ready on \(url) after \(milliseconds) ms. "
+        guard !settings.objectStore.isReadOnly else { return start + "It follows \(place) and writes nothing.\n" }
         return """
-            Varve \(VarveVersion.current) is ready on \(url) after \(milliseconds) ms. Data: \(absolute(settings.dataDirectory))
+            \(start)Data: \(place)
 
             Send    in prometheus.yml:
                       remote_write:

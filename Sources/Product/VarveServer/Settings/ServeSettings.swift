@@ -52,6 +52,7 @@ public struct ServeSettings: Sendable, Equatable {
     public var lookback = Duration.seconds(300)
     public var areExperimentalFunctionsEnabled = false
     public var bounds = BoundSettings()
+    public var objectStore = ObjectStoreSettings()
 
     public init() {}
 
@@ -62,7 +63,7 @@ public struct ServeSettings: Sendable, Equatable {
             "enable-admin-api", "log-level", "log-format", "log-queries-longer-than", "web.cors-origin",
             "query.max-samples", "query.timeout", "query.max-concurrency", "query.lookback-delta",
             "enable-experimental-functions",
-        ] + BoundSettings.names
+        ] + BoundSettings.names + ObjectStoreSettings.names
 
     public static func variable(_ name: String) -> String {
         "VARVE_" + name.uppercased().split { $0 == "-" || $0 == "." }.joined(separator: "_")
@@ -86,6 +87,7 @@ public struct ServeSettings: Sendable, Equatable {
                 apply(name, text, as: Self.variable(name), &problems)
             }
         }
+        problems += objectStore.problems()
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
     }
 
@@ -174,7 +176,8 @@ public struct ServeSettings: Sendable, Equatable {
                 return refuse("use true or false")
             }
             areExperimentalFunctionsEnabled = value
-        default: if let expected = bounds.apply(name, text) { refuse(expected) }
+        default:
+            if let expected = bounds.apply(name, text) ?? objectStore.apply(name, text) { refuse(expected) }
         }
     }
 
@@ -192,12 +195,13 @@ public struct ServeSettings: Sendable, Equatable {
             ("query.max-concurrency", concurrentQueries.map { "\($0)" } ?? "2 per core"),
             ("query.lookback-delta", Self.text(lookback)),
             ("enable-experimental-functions", "\(areExperimentalFunctionsEnabled)"),
-        ] + bounds.shown
+        ] + bounds.shown + objectStore.shown
     }
 }
 
 /// What is wrong with the settings: each names the flag or variable, the value and what would do.
 public struct InvalidSettings: Error, Equatable, CustomStringConvertible {
     public let problems: [String]
+    public init(problems: [String]) { self.problems = problems }
     public var description: String { problems.joined(separator: "\n") }
 }
