@@ -155,7 +155,7 @@ let package = Package(
         tests("Parquet", storage),
         tests("ObjectStorage", storage + ["S3Storage"]), tests("WAL", storage),
         tests("ManifestLog", storage, excluding: ["Golden"]),
-        tests("S3Storage", storage + ["S3Storage", .product(name: "NIOHTTP1", package: "swift-nio")]),
+        tests("S3Storage", storage + ["S3Storage", .product(name: "NIOCore", package: "swift-nio")]),
         tests("StorageEngine", storage), tests("Simulation", storage), tests("Crash", metrics + ["CrashHarness"]),
         // What the fuzzers of `Fuzz` start from and once found.
         .testTarget(

@@ -133,7 +133,7 @@ class Gateway:
             f"osd data={folder}/osd", f"run dir={folder}/run", f"admin socket={folder}/run/$name.asok",
             f"pid file={folder}/run/$name.pid", f"log file={folder}/log/$name.log", "osd objectstore=memstore",
             "memstore device bytes=4294967296", "mon data avail warn=1", "mon data avail crit=0",
-            "[client.rgw]", f"rgw frontends=beast endpoint=127.0.0.1:{self.port}", "rgw thread pool size=64", ""]
+            "[client.rgw]", f"rgw frontends=beast endpoint=127.0.0.1:{self.port}", "rgw thread pool size=64", "rgw dns name=localhost", ""]
         with open(os.path.join(folder, "ceph.conf"), "w", encoding="utf-8") as f:
             f.write("\n".join(lines))
         keyring = os.path.join(folder, "keyring")

@@ -8,9 +8,14 @@
 import os
 import random
 import re
+import select
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
+import sys
+import threading
 import time
 
 import buckets
@@ -18,7 +23,7 @@ import faults
 import pytest
 from counts import COUNTS, keep_when_failing, replay
 from ledger import Ledger
-from servers import VARVE, Varve, wait_for
+from servers import ROOT, VARVE, Varve, wait_for
 from writers import START, Writer
 
 DUELS = int(os.environ.get("E2E_DUELS", "4"))
@@ -75,12 +80,21 @@ def test_a_database_lives_in_a_bucket(any_bucket, tmp_path):
 
     flags = any_bucket.flags("db")
     verified = run(any_bucket, "verify", "--data", str(tmp_path / "none"), *flags)
-    assert verified.returncode == 0 and verified.stdout.startswith("Sound: "), verified
+    assert verified.returncode == 0 and "Sound: " in verified.stdout, verified
     files = run(any_bucket, "inspect", "--files", *flags).stdout.split()
     assert files and {f"db/{key}" for key in files} <= set(any_bucket.keys("db/"))
     expression, at, expected = ledger.writers[0].anchor
     asked = run(any_bucket, "query", expression, "--time", f"{at:.3f}", "--format", "csv", *flags)
     assert asked.returncode == 0 and asked.stdout.split()[-1].split(",")[-1] == str(expected), asked
+
+    # The manifest's head is lost: nothing opens, and a rebuild brings everything back.
+    assert any_bucket.request("DELETE", f"/{any_bucket.name}/db/regions/main/manifest/head")[0] == 204
+    lost = run(any_bucket, "verify", "--data", str(tmp_path / "none"), *flags)
+    assert lost.returncode == 3 and "varve rebuild" in lost.stderr, lost
+    rebuilt = run(any_bucket, "rebuild", "--data", str(tmp_path / "rebuild"), *flags)
+    assert rebuilt.returncode == 0, rebuilt
+    verified = run(any_bucket, "verify", "--data", str(tmp_path / "none"), *flags)
+    assert verified.returncode == 0, verified
 
     second = node(tmp_path, "second", any_bucket).start()
     ledger.varve = second
@@ -334,3 +348,102 @@ def test_a_cold_query_and_steady_writing_are_cheap(gateway, tmp_path):
     assert again == 0
     assert numbers(reader, "varve_cache_disk_hits_total")[""] > 0
     assert reader.stop() == 0
+
+
+def test_the_page_on_open_data_is_right(gateway, tmp_path):
+    """The commands of docs/object-storage.md, as they stand there, while Varve writes the bucket."""
+    bucket = gateway.bucket()
+    varve = node(tmp_path, "writer", bucket, "--flush-age", "1s", prefix="prefix").start()
+    ledger = Ledger(varve, SEED).start()
+    wait_for("a flush and a compaction", lambda: all(ledger.disturber.done[what] for what in ("flush", "compact")))
+    page = open(os.path.join(ROOT, "docs", "object-storage.md"), encoding="utf-8").read()
+    script = page.split("python - <<'PY'\n")[1].split("\nPY\n")[0]
+    script = script.replace("HOST:PORT", bucket.endpoint.removeprefix("http://")).replace('"bucket/', f'"{bucket.name}/')
+    listed = run(bucket, "inspect", "--files", *bucket.flags("prefix"))
+    assert listed.returncode == 0, listed
+    (tmp_path / "live").write_text(listed.stdout)
+    asked = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=120,
+                           env={**os.environ, **bucket.env, "AWS_EC2_METADATA_DISABLED": "true"})
+    assert asked.returncode == 0, asked
+    assert "ledger" in asked.stdout, asked
+    ledger.stop()
+    assert ledger.problems() == []
+    assert varve.stop() == 0
+
+
+def written(varve):
+    """One settled request, by somebody who keeps the ledger of it."""
+    writer = Writer(varve, 1, seed=SEED)
+    writer.requests.append([0, 10, 0])
+    writer.send(0)
+    assert writer.problems(varve) == []
+    return writer
+
+
+def test_the_bucket_is_named_in_the_path_or_in_the_host(gateway, tmp_path):
+    bucket = gateway.bucket()
+    host = bucket.at(f"http://localhost:{gateway.port}")
+    varve = node(tmp_path, "host", host, "--s3-addressing", "virtual").start()
+    writer = written(varve)
+    assert varve.stop() == 0
+    reader = node(tmp_path, "path", bucket, "--s3-addressing", "path", "--read-only").start()
+    assert writer.problems(reader) == []
+    assert reader.stop() == 0
+
+
+def test_a_server_with_a_certificate_of_its_own_is_trusted_when_told_so(gateway, tmp_path):
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl")
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    tunnel = Tunnel(gateway.port, key, certificate)
+    bucket = gateway.bucket()
+    for endpoint in (f"https://localhost:{tunnel.port}", f"https://127.0.0.1:{tunnel.port}"):
+        name = endpoint.split("/")[2].split(":")[0]
+        varve = node(tmp_path, name, bucket.at(endpoint), "--s3-ca-file", certificate, "--take-over").start()
+        written(varve)
+        assert varve.stop() == 0
+        strange = node(tmp_path, f"strange-{name}", bucket.at(endpoint)).launch()
+        assert strange.process.process.wait(timeout=60) == 1
+        assert "certificate was not accepted" in strange.process.output()
+    tunnel.stop()
+
+
+class Tunnel:
+    """TLS before a plain server."""
+
+    def __init__(self, port, key, certificate):
+        self.target = port
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate, key)
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        try:
+            with self.context.wrap_socket(client, server_side=True) as near:
+                with socket.create_connection(("127.0.0.1", self.target)) as far:
+                    while True:
+                        # One request at a time and one direction at a time would do; both are watched all the same.
+                        ready = [near] if near.pending() else select.select([near, far], [], [], 60)[0]
+                        for one in ready:
+                            data = one.recv(65_536)
+                            if not data:
+                                return
+                            (far if one is near else near).sendall(data)
+        except OSError:
+            pass
+
+    def stop(self):
+        self.listener.close()

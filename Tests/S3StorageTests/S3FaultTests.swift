@@ -1,3 +1,4 @@
+import NIOCore
 import ObjectStorage
 import Platform
 import Testing
@@ -62,11 +63,10 @@ struct S3FaultTests {
         try await attempt(one) { store, key, arm in
             let first = try await store.put([1], at: key, .ifAbsent)
             try await arm("PUT", "")
-            let outcome: ObjectStoreError?
-            do {
+            var outcome: ObjectStoreError?
+            do throws(ObjectStoreError) {
                 _ = try await store.put([2], at: key, .ifMatches(first))
-                outcome = nil
-            } catch let error as ObjectStoreError { outcome = error }
+            } catch { outcome = error }
             let now = try await store.get(key).bytes
             switch outcome?.kind {
             case nil: #expect(now == [2])
@@ -75,10 +75,10 @@ struct S3FaultTests {
             }
             // A tag of the past is refused, or nobody knows; it never takes effect.
             try await arm("PUT", "")
-            do {
+            do throws(ObjectStoreError) {
                 _ = try await store.put([3], at: key, .ifMatches(ObjectTag("0123456789abcdef0123456789abcdef")))
                 Issue.record("\(one): a swap from a tag of the past took place")
-            } catch { #expect([.conditionFailed, .unanswered].contains((error as? ObjectStoreError)?.kind)) }
+            } catch { #expect(error.kind == .conditionFailed || error.kind == .unanswered) }
             #expect(try await store.get(key).bytes == now)
         }
     }
@@ -140,10 +140,10 @@ struct S3FaultTests {
 
     @Test func aWrongSecretIsRefusedInSoManyWords() async throws {
         let store = try await FaultyBucket.store(secret: "WRONG", isPrepared: false)
-        do {
+        do throws(ObjectStoreError) {
             try await store.check()
             Issue.record("it was accepted")
-        } catch let error as ObjectStoreError {
+        } catch {
             #expect(error.kind == .refused)
             #expect(error.description.contains("AWS_SECRET_ACCESS_KEY"))
             #expect(error.description.contains("SignatureDoesNotMatch"))

@@ -1,4 +1,4 @@
-public import ObjectStorage
+import ObjectStorage
 public import Platform
 import StorageEngine
 
@@ -15,14 +15,12 @@ extension Database {
     /// Moves a log whose claim another node has superseded out of the way, so that this node can claim anew. It is kept,
     /// whole: `varve wal replay` brings in what no object has. A log that is this node's own stays where it is.
     ///
+    /// The caller holds the directory's lock.
     /// - Returns: what a person should read; empty when nothing was moved.
-    public static func setForeignLogAside(
-        at path: String, objects: any ObjectStore, environment: Environment = .live
+    static func setForeignLogAside(
+        _ directory: DataDirectory, _ objects: any ObjectStore, _ environment: Environment
     ) async throws -> [String] {
-        let directory = DataDirectory(path)
         let log = directory.log + "/main"
-        let lock = try await lock(path, environment)
-        defer { withExtendedLifetime(lock) {} }
         let files = environment.fileSystem
         guard try await environment.blocking.run({ try files.status(of: log) }) != nil else { return [] }
         let isForeign: Bool

@@ -53,18 +53,24 @@ public final class Database: Sendable {
     /// - Throws: `VarveError`: `.taken` when another process has the directory, or another node has claimed the objects
     ///   since this directory's log was written.
     ///
-    /// - Parameter objects: asked for once the directory is known to be ours; a cache of theirs may lie in it, in `cache/`.
+    /// - Parameters:
+    ///   - objects: asked for once the directory is known to be ours; a cache of theirs may lie in it, in `cache/`.
+    ///   - takesOver: told what a person should know when a log whose claim is over was set aside; nil: such a log with
+    ///     unflushed records keeps the database from being opened.
     public static func open(
         at path: String, objects: @Sendable () async throws -> any ObjectStore,
-        options: DatabaseOptions = DatabaseOptions(), environment: Environment = .live
+        options: DatabaseOptions = DatabaseOptions(), environment: Environment = .live,
+        takesOver: (@Sendable ([String]) -> Void)? = nil
     ) async throws -> Database {
         let directory = DataDirectory(path)
         let holder = "process \(ProcessIdentity.current)"
         let lock = try await environment.blocking.run {
             try directory.open(holder: holder, in: environment.fileSystem)
         }
+        let store = try await objects()
+        if let takesOver { takesOver(try await setForeignLogAside(directory, store, environment)) }
         return try await open(
-            objects: try await objects(), logDirectory: directory.log + "/main", directory: directory, lock: lock,
+            objects: store, logDirectory: directory.log + "/main", directory: directory, lock: lock,
             options: options, environment: environment)
     }
 

@@ -91,11 +91,8 @@ enum OpenDatabase {
             return ServedBucket(
                 BucketDatabase(database, tally: bucket.tally, cache: store.cache, follower: follower), lock: lock)
         }
-        if settings.objectStore.takesOver {
-            for line in try await Database.setForeignLogAside(at: directory, objects: bucket, environment: environment)
-            {
-                Terminal.printError("varve: \(line)")
-            }
+        let report: @Sendable ([String]) -> Void = { lines in
+            for line in lines { Terminal.printError("varve: \(line)") }
         }
         // Where `open` has seen that the directory is ours; by then, and not before, a cache may lie in it.
         let opened = Mutex<CachedStore?>(nil)
@@ -108,7 +105,8 @@ enum OpenDatabase {
                 let store = await BucketOpening.cached(bucket, settings.objectStore, directory: directory, environment)
                 opened.withLock { $0 = store }
                 return store
-            }, options: options, environment: environment)
+            }, options: options, environment: environment,
+            takesOver: settings.objectStore.takesOver ? report : nil)
         let cache = opened.withLock { $0?.cache }
         return ServedBucket(
             BucketDatabase(database, tally: bucket.tally, cache: cache, follower: nil), lock: nil)

@@ -20,7 +20,9 @@ public final class CachedStore: ObjectStore {
         if let known = await cache.find(key, range) { return known }
         let bytes = try await store.read(key, range)
         // Less than asked for: the object ends there, which is the caller's to judge.
-        if bytes.count == range.count { await cache.keep(bytes, of: key, at: range.lowerBound) }
+        if UInt64(bytes.count) == range.upperBound - range.lowerBound {
+            await cache.keep(bytes, of: key, at: range.lowerBound)
+        }
         return bytes
     }
 

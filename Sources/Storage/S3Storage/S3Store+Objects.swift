@@ -127,7 +127,8 @@ extension S3Store {
         operation.doubt = .unavailable
         operation.success = [200, 206, 416]
         // A server that ignores ranges answers 200 and the whole object.
-        operation.limit = range.count > Self.largestAnswer ? Self.largestAnswer : range.count + (1 << 16)
+        let wanted = min(range.upperBound - range.lowerBound, UInt64(Self.largestAnswer))
+        operation.limit = Int(wanted) + (1 << 16)
         var request = request(.get, key)
         request.headers.append(("range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)"))
         let answer = try await perform(request, operation) { answer in
