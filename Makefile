@@ -4,8 +4,10 @@ SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 DATA ?= ./varve-data
 LISTEN ?= 127.0.0.1:9490
-LIBRARIES := libzstd-dev libsnappy-dev liblz4-dev zlib1g-dev libre2-dev libyaml-dev libcrypt-dev
+LIBRARIES := libzstd-dev libsnappy-dev liblz4-dev zlib1g-dev libre2-dev libyaml-dev libcrypt-dev libssl-dev
 TEST_PACKAGES := prometheus prometheus-node-exporter python3 python3-venv curl
+# A real S3 server that checks signatures: Ceph's gateway, its monitor and its store, each one process on loopback.
+BUCKET_PACKAGES := ceph-mon ceph-osd radosgw ceph-common
 # For harnesses that break things: a shim is compiled, calls are traced, file systems made. Without them, tests are skipped.
 BREAKING_PACKAGES := gcc libc6-dev strace e2fsprogs xfsprogs
 MINUTES ?= 60
@@ -17,7 +19,7 @@ FUZZ_SECONDS ?= 60
 SECONDS ?= 20
 
 .PHONY: help run build test unit-test crash-test end-to-end soak overload lint bench bench-kernels bench-log fuzz clean libraries \
-	test-packages bench-packages
+	test-packages bucket-packages bench-packages
 
 help: ## this list
 	@echo "Varve: a time-series database for metrics"
@@ -35,20 +37,21 @@ build: libraries ## the release binary: bin/varve
 
 test: unit-test crash-test end-to-end ## every test: units, crashes from seeds, then a real Prometheus and the real binary
 
-unit-test: libraries ## the Swift tests alone
+unit-test: libraries bucket-packages ## the Swift tests alone, those of buckets on a Ceph gateway
 	swift build --build-tests $(BUILD_FLAGS)
 	# Apart, because tests that compute for minutes hold up those beside them, whose clocks go on.
-	SWIFT_DETERMINISTIC_HASHING=1 swift test --skip-build --skip '$(LONG_TESTS)' $(BUILD_FLAGS)
+	SWIFT_DETERMINISTIC_HASHING=1 python3 Tests/EndToEnd/buckets.py run \
+		swift test --skip-build --skip '$(LONG_TESTS)' $(BUILD_FLAGS)
 	SWIFT_DETERMINISTIC_HASHING=1 swift test --skip-build --filter '$(LONG_TESTS)' $(BUILD_FLAGS)
 
 crash-test: build ## crashes of a simulated machine at every operation and from seeds, optimised; see CONTRIBUTING.md
 	swift build -c release --static-swift-stdlib --product CrashRun $(BUILD_FLAGS)
 	"$$(swift build -c release --static-swift-stdlib --show-bin-path $(BUILD_FLAGS))/CrashRun"
 
-end-to-end: build test-packages .venv/ready ## a real Prometheus writes, kills and power cuts happen, disks fail
+end-to-end: build test-packages bucket-packages .venv/ready ## a real Prometheus writes, kills and power cuts happen, disks fail
 	.venv/bin/python -m pytest -q -s Tests/EndToEnd
 
-soak: build test-packages .venv/ready ## all that breaks things, other seeds every round: make soak MINUTES=120
+soak: build test-packages bucket-packages .venv/ready ## all that breaks things, other seeds every round: make soak MINUTES=120
 	swift build --build-tests $(BUILD_FLAGS)
 	MINUTES=$(MINUTES) .venv/bin/python Tools/soak.py
 
@@ -82,6 +85,11 @@ libraries:
 
 test-packages:
 	@missing=; for p in $(TEST_PACKAGES) $(BREAKING_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then $(SUDO) apt-get update && \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; fi
+
+bucket-packages:
+	@missing=; for p in python3 $(BUCKET_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update && \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; fi
 

@@ -41,6 +41,8 @@ let package = Package(
     platforms: [.macOS("26.0")],
     products: [
         .library(name: "Varve", targets: ["Varve"]),
+        // Databases in S3-compatible buckets; brings in NIO and TLS, which `Varve` does without.
+        .library(name: "VarveS3", targets: ["Varve", "S3Storage"]),
         // Tables of one's own: the engine, and what its calls are made of.
         .library(name: "StorageEngine", targets: ["StorageEngine", "WAL", "Columnar", "ObjectStorage", "Platform"]),
         .executable(name: "varve", targets: ["VarveCommand"]),
@@ -65,6 +67,7 @@ let package = Package(
         debian("CZlib", "zlib1g-dev"),
         debian("CYAML", "libyaml-dev"),
         debian("CCrypt", "libcrypt-dev"),
+        debian("CCrypto", "libssl-dev"),
         .target(name: "CRE2", path: "Sources/Base/CRE2", linkerSettings: [.linkedLibrary("re2")]),
         room("Platform", on: "Base", ["CPlatform"]),
         room("Compression", on: "Base", ["Platform", "CPlatform", "CSnappy", "CZstd", "CLZ4", "CZlib"]),
@@ -73,6 +76,15 @@ let package = Package(
         room("Encodings", on: "Storage", ["Columnar"]),
         room("Parquet", on: "Storage", ["Encodings", "Compression", "Columnar", "Platform"]),
         room("ObjectStorage", on: "Storage", ["Platform"]),
+        room(
+            "S3Storage", on: "Storage",
+            [
+                "ObjectStorage", "Platform", "CCrypto",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         room("WAL", on: "Storage", ["Platform", "Columnar"]),
         room("ManifestLog", on: "Storage", ["ObjectStorage", "Columnar", "Platform"]),
         room(
@@ -99,8 +111,8 @@ let package = Package(
         room(
             "VarveServer", on: "Product",
             [
-                "Varve", "PromQL", "MetricModel", "MetricEngine", "Ingest", "StorageEngine", "WAL", "Platform", "CZlib",
-                "CYAML", .target(name: "CCrypt", condition: .when(platforms: [.linux])),
+                "Varve", "PromQL", "MetricModel", "MetricEngine", "Ingest", "StorageEngine", "ObjectStorage", "WAL",
+                "Platform", "CZlib", "CYAML", .target(name: "CCrypt", condition: .when(platforms: [.linux])),
                 hummingbird,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -118,6 +130,7 @@ let package = Package(
             name: "VarveCommand",
             dependencies: [
                 "VarveServer", "Varve", "PromQL", "PromQLScript", "MetricModel", "StorageEngine", "WAL", "Platform",
+                "ObjectStorage", "S3Storage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Product/VarveCommand", swiftSettings: strict),
@@ -143,7 +156,9 @@ let package = Package(
         // Tests, by floor. Each may use everything below and the simulated world.
         tests("Compression", base + ["CSnappy"]), tests("Columnar", base), tests("Encodings", storage),
         tests("Parquet", storage),
-        tests("ObjectStorage", storage), tests("WAL", storage), tests("ManifestLog", storage, excluding: ["Golden"]),
+        tests("ObjectStorage", storage + ["S3Storage"]), tests("WAL", storage),
+        tests("ManifestLog", storage, excluding: ["Golden"]),
+        tests("S3Storage", storage + ["S3Storage", .product(name: "NIOCore", package: "swift-nio")]),
         tests("StorageEngine", storage), tests("Simulation", storage), tests("Crash", metrics + ["CrashHarness"]),
         // What the fuzzers of `Fuzz` start from and once found.
         .testTarget(

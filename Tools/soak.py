@@ -36,6 +36,7 @@ HARNESSES = [
     ("system calls", "test_system_calls.py", {"E2E_FAULTS": 400}, 1),
     ("full disks", "test_full_disk.py", {}, 1),
     ("surroundings", "test_surroundings.py", {}, 3),
+    ("buckets", "test_object_store.py", {"E2E_DUELS": 20, "E2E_BUCKET_FAULTS": 2_000, "E2E_OUTAGE": 120}, 2),
     ("hostile clients", "test_hostile_http.py", {}, 6),
     ("simulated crashes", "SeededTests", {"CRASH_SEEDS": SIMULATED}, 1),
 ]

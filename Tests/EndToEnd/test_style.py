@@ -16,7 +16,7 @@ RULES = [
     (r"\btry!", EVERYWHERE, [], "a trap cannot be caught"),
     (r"\bfatalError\(", EVERYWHERE, [], "a trap cannot be caught"),
     (r"\bTask(\.detached)? \{", ["Sources/Storage", "Sources/Base"], [], "tasks start through Environment.spawn"),
-    (r"^import (NIO|Hummingbird|Logging)", ENGINE, [], "nothing below the server knows a server"),
+    (r"^import (NIO|Hummingbird|Logging)", ENGINE, ["/S3Storage/"], "nothing below the server knows a server"),
 ]
 
 
@@ -32,7 +32,7 @@ def files(folders):
 def test_forbidden(pattern, folders, allowed, reason):
     found = []
     for path in files(folders):
-        if any(path.endswith(name) for name in allowed):
+        if any(name in path for name in allowed):
             continue
         with open(path, encoding="utf-8") as f:
             for number, line in enumerate(f, 1):

@@ -1,4 +1,5 @@
 import Columnar
+import ManifestLog
 public import MetricModel
 public import ObjectStorage
 public import Platform
@@ -55,7 +56,8 @@ public final class MetricStore: Sendable {
         let names = MetricNames()
         let registry = SeriesRegistry(
             segmentLength: options.segmentLength, limits: options.limits, names: names, random: environment.random)
-        let materialiser = SeriesMaterialiser(registry: registry, time: environment.time)
+        let isFollowing = options.region.isReadOnly && options.region.logDirectory == nil
+        let materialiser = SeriesMaterialiser(registry: registry, time: environment.time, isFollowing: isFollowing)
         let region = try await Region.open(
             options.region,
             tables: [
@@ -84,9 +86,30 @@ public final class MetricStore: Sendable {
         self.environment = environment
         self.options = options
         metadataCache = metadata
-        indexes = SegmentIndexCache(limit: options.indexCacheSize, hash: registry.hash)
+        indexes = SegmentIndexCache(
+            limit: options.indexCacheSize, hash: registry.hash,
+            isFollowing: options.region.isReadOnly && options.region.logDirectory == nil)
         tails = TailCache(limit: options.tailCacheSize)
         reserver = NumberReserver(region: region, registry: registry)
+    }
+
+    /// Of a store that is open for reading only, without a log: takes over what the writer has made durable since.
+    /// - Parameter store: the one that the writer writes.
+    /// - Returns: whether anything is new.
+    public func follow(_ store: any ObjectStore) async throws(StorageError) -> Bool {
+        let before = metadataObjects
+        let isNew = try await region.follow(store) { [registry] live in
+            // A segment is asked for before a query meets it.
+            let segments = live.filter { $0.table == SeriesTable.number }.map(\.segment.lowerBound)
+            registry.state.withLock { $0.unloaded.formUnion(segments) }
+        }
+        guard isNew else { return false }
+        if metadataObjects != before { try await metadataCache.reload(region.snapshot) }
+        return true
+    }
+
+    private var metadataObjects: Set<SSTID> {
+        Set(region.snapshot.objects.filter { $0.table == MetadataTable.number }.map(\.id))
     }
 
     public func flush() async throws(StorageError) { try await region.flush() }

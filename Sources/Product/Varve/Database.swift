@@ -49,6 +49,32 @@ public final class Database: Sendable {
             options: options, environment: environment)
     }
 
+    /// Opens a database whose objects lie in `objects`, a bucket say; the directory has the lock, the log and the
+    /// quarantine. Who opened it elsewhere before can commit nothing more (it is fenced).
+    /// - Throws: `VarveError`: `.taken` when another process has the directory, or another node has claimed the objects
+    ///   since this directory's log was written.
+    ///
+    /// - Parameters:
+    ///   - objects: asked for once the directory is known to be ours; a cache of theirs may lie in it, in `cache/`.
+    ///   - takesOver: told what a person should know when a log whose claim is over was set aside; nil: such a log with
+    ///     unflushed records keeps the database from being opened.
+    public static func open(
+        at path: String, objects: @Sendable () async throws -> any ObjectStore,
+        options: DatabaseOptions = DatabaseOptions(), environment: Environment = .live,
+        takesOver: (@Sendable ([String]) -> Void)? = nil
+    ) async throws -> Database {
+        let directory = DataDirectory(path)
+        let holder = "process \(ProcessIdentity.current)"
+        let lock = try await environment.blocking.run {
+            try directory.open(holder: holder, in: environment.fileSystem)
+        }
+        let store = try await objects()
+        if let takesOver { takesOver(try await setForeignLogAside(directory, store, environment)) }
+        return try await open(
+            objects: store, logDirectory: directory.log + "/main", directory: directory, lock: lock,
+            options: options, environment: environment)
+    }
+
     /// Opens a database whose objects lie in `objects`. The log stays in a local directory; nil: no log, and what is not
     /// flushed is lost with the process.
     public static func open(
@@ -68,9 +94,9 @@ public final class Database: Sendable {
         guard problems.isEmpty else { throw VarveError(.refused, problems.joined(separator: "; ")) }
         do throws(StorageError) {
             let store = try await MetricStore.open(
-                options.storeOptions(logDirectory: logDirectory, directory: directory), store: objects,
-                layouts: .standard,
-                environment: environment)
+                options.storeOptions(
+                    logDirectory: logDirectory, directory: directory, isRemote: objects.isRemote),
+                store: objects, layouts: .standard, environment: environment)
             return Database(store: store, lock: lock, options: options, environment: environment)
         } catch { throw VarveError(error) }
     }
@@ -107,6 +133,10 @@ public final class Database: Sendable {
         if options.isReadOnly { return }
         do throws(StorageError) { try await store.close() } catch { throw VarveError(error) }
     }
+
+    /// Why this value writes nothing any more: another node has opened the same objects for writing. What it acknowledged
+    /// and had not flushed is in its log. nil while all is well.
+    public var fencing: String? { store.region.fencing?.text }
 
     private func requireWritable() throws(VarveError) {
         if options.isReadOnly { throw VarveError(.refused, "the database is open for reading only") }

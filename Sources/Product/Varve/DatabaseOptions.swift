@@ -25,6 +25,8 @@ public struct DatabaseOptions: Sendable {
     public var queries = QueryOptions()
     /// Whether flush and compaction run by themselves.
     public var runsInBackground = true
+    /// How long a replaced object stays for readers elsewhere; nil: 10 min in a bucket, no time in a directory.
+    public var garbageGrace: Duration?
     /// Set by `Database.openReadOnly`.
     var isReadOnly = false
 
@@ -33,7 +35,9 @@ public struct DatabaseOptions: Sendable {
     /// Everything that is wrong with these options, in the words of the flags; empty when all is well.
     public func problems() -> [String] { storeOptions(logDirectory: nil).region.problems() + limits.problems() }
 
-    func storeOptions(logDirectory: String?, directory: DataDirectory? = nil) -> MetricStoreOptions {
+    func storeOptions(
+        logDirectory: String?, directory: DataDirectory? = nil, isRemote: Bool = false
+    ) -> MetricStoreOptions {
         var options = MetricStoreOptions()
         options.limits = limits
         options.region.logDirectory = logDirectory
@@ -47,6 +51,7 @@ public struct DatabaseOptions: Sendable {
         options.region.memoryLimit = memoryLimit
         options.region.compaction.memoryLimit = mergeMemory
         options.region.diskReserve = diskReserve
+        options.region.garbageGrace = garbageGrace ?? (isRemote ? .seconds(600) : .zero)
         options.region.retention = retention
         options.region.runsInBackground = runsInBackground
         options.region.isReadOnly = isReadOnly

@@ -102,7 +102,7 @@ struct LogCommand: AsyncParsableCommand {
                   varve wal replay --data /mnt/old-node --url http://127.0.0.1:9490
                 """)
 
-        @OptionGroup var location: DataOption
+        @OptionGroup var location: LocationOption
         @Option(help: ArgumentHelp("The server to send to.", valueName: "http://host:port"))
         var url: String
         @OptionGroup var remote: RemoteOption
@@ -110,7 +110,7 @@ struct LogCommand: AsyncParsableCommand {
         func run() async throws {
             let sender = ReplaySender(
                 try RemoteWriter(url: url, credentials: try await remote.credentials(), environment: .live))
-            let report = try await OpenDatabase.readLog(location.directory, .live) { series in
+            let report = try await OpenDatabase.readLog(location, .live) { series in
                 try await sender.add(series)
             }
             try await sender.finish()

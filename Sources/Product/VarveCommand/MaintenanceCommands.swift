@@ -13,10 +13,10 @@ struct VerifyCommand: AsyncParsableCommand {
               varve verify --data /srv/varve && echo sound
             """)
 
-    @OptionGroup var location: DataOption
+    @OptionGroup var location: LocationOption
 
     func run() async throws {
-        let found = try await OpenDatabase.verify(location.directory, .live)
+        let found = try await OpenDatabase.verify(location, .live)
         for remark in found.remarks { Terminal.print(QuotedText.escape(remark)) }
         Terminal.print("Sound: \(found.objects) objects, \(ByteCount(found.bytes)), \(found.rows) rows.")
     }
@@ -35,10 +35,10 @@ struct CompactCommand: AsyncParsableCommand {
               varve compact --data /srv/varve
             """)
 
-    @OptionGroup var location: DataOption
+    @OptionGroup var location: LocationOption
 
     func run() async throws {
-        let database = try await OpenDatabase.forMaintenance(location.directory, .live)
+        let database = try await OpenDatabase.forMaintenance(location, .live)
         do {
             try await database.flush()
             try await database.compact()
@@ -64,12 +64,12 @@ struct InspectCommand: AsyncParsableCommand {
               varve inspect --files | head -3               in a pipe: their keys alone, one per line
             """)
 
-    @OptionGroup var location: DataOption
+    @OptionGroup var location: LocationOption
     @Flag(help: "Print the live objects.")
     var files = false
 
     func run() async throws {
-        let found = try await OpenDatabase.inspect(location.directory, .live)
+        let found = try await OpenDatabase.inspect(location, .live)
         if files {
             guard Terminal.isInteractive else {
                 // For scripts: the keys, and nothing that they would have to skip.

@@ -1,5 +1,8 @@
+import ObjectStorage
 import Platform
 import PromQL
+import S3Storage
+import Synchronization
 import Varve
 import VarveServer
 import WAL
@@ -8,6 +11,8 @@ import WAL
 protocol OpenedDatabase: MetricDatabase {
     /// Seals the log and lets the lock go. What is in memory only is in the log.
     func close() async throws
+    /// Why it writes nothing any more; nil while it does.
+    var fencing: String? { get }
 }
 
 /// What `varve verify` found in a sound database. Damage is thrown: `DamagedFile`, or `CommandFailure(.damage, …)`.
@@ -59,7 +64,13 @@ enum OpenDatabase {
     static func forServing(
         _ settings: ServeSettings, _ plan: MemoryPlan, _ environment: Environment
     ) async throws -> any OpenedDatabase {
-        try await open(settings.dataDirectory, options(settings, plan), environment)
+        let options = options(settings, plan)
+        guard let bucket = try BucketOpening.store(settings.objectStore, environment) else {
+            return try await open(settings.dataDirectory, options, environment)
+        }
+        return try await translating {
+            try await openBucket(bucket, settings, options, environment)
+        }
     }
 
     static func options(_ settings: ServeSettings, _ plan: MemoryPlan) -> DatabaseOptions {
@@ -75,19 +86,70 @@ enum OpenDatabase {
         return options
     }
 
+    private static func openBucket(
+        _ bucket: S3Store, _ settings: ServeSettings, _ options: DatabaseOptions, _ environment: Environment
+    ) async throws -> any OpenedDatabase {
+        let directory = settings.dataDirectory
+        if settings.objectStore.isReadOnly {
+            let lock = try await Database.lock(directory, environment)
+            let store = await BucketOpening.cached(bucket, settings.objectStore, directory: directory, environment)
+            let database = try await Database.openReadOnly(objects: store, options: options, environment: environment)
+            let follower = BucketFollower(
+                database, objects: store, staleness: settings.objectStore.staleness, environment: environment)
+            return ServedBucket(
+                BucketDatabase(database, tally: bucket.tally, cache: store.cache, follower: follower), lock: lock)
+        }
+        let report: @Sendable ([String]) -> Void = { lines in
+            for line in lines { Terminal.printError("varve: \(line)") }
+        }
+        // Where `open` has seen that the directory is ours; by then, and not before, a cache may lie in it.
+        let opened = Mutex<CachedStore?>(nil)
+        let database = try await Database.open(
+            at: directory,
+            objects: {
+                do throws(ObjectStoreError) { try await bucket.prepare() } catch {
+                    throw VarveError(.failed, error.description)
+                }
+                let store = await BucketOpening.cached(bucket, settings.objectStore, directory: directory, environment)
+                opened.withLock { $0 = store }
+                return store
+            }, options: options, environment: environment,
+            takesOver: settings.objectStore.takesOver ? report : nil)
+        let cache = opened.withLock { $0?.cache }
+        return ServedBucket(
+            BucketDatabase(database, tally: bucket.tally, cache: cache, follower: nil), lock: nil)
+    }
+
     /// For questions asked of a directory, whether a server has it or not: nothing in it is changed.
-    static func forReading(_ directory: String, _ environment: Environment) async throws -> any OpenedDatabase {
-        try await translating { try await Database.openReadOnly(at: directory, environment: environment) }
+    static func forReading(_ place: LocationOption, _ environment: Environment) async throws -> any OpenedDatabase {
+        let store = try place.store(environment)
+        return try await translating {
+            if let store { return try await Database.openReadOnly(objects: store, environment: environment) }
+            return try await Database.openReadOnly(at: place.directory, environment: environment)
+        }
     }
 
     /// Takes the lock, but flushes and compacts only when told.
-    static func forMaintenance(_ directory: String, _ environment: Environment) async throws -> any OpenedDatabase {
-        try await translating {
-            try await Database.checkDirectory(directory, environment: environment)
-        }
+    static func forMaintenance(_ place: LocationOption, _ environment: Environment) async throws -> any OpenedDatabase {
         var options = DatabaseOptions()
         options.runsInBackground = false
-        return try await open(directory, options, environment)
+        if let bucket = try BucketOpening.store(try place.bucket.settings(), environment) {
+            let opened = options
+            return try await translating {
+                try await Database.open(
+                    at: place.directory,
+                    objects: {
+                        do throws(ObjectStoreError) { try await bucket.prepare() } catch {
+                            throw VarveError(.failed, error.description)
+                        }
+                        return bucket
+                    }, options: opened, environment: environment)
+            }
+        }
+        try await translating {
+            try await Database.checkDirectory(place.directory, environment: environment)
+        }
+        return try await open(place.directory, options, environment)
     }
 
     private static func open(
@@ -97,8 +159,11 @@ enum OpenDatabase {
     }
 
     /// Reads every stored byte.
-    static func verify(_ directory: String, _ environment: Environment) async throws -> VerifiedData {
-        let report = try await translating { try await Database.verify(at: directory, environment: environment) }
+    static func verify(_ place: LocationOption, _ environment: Environment) async throws -> VerifiedData {
+        let store = try place.store(environment)
+        let report = try await translating {
+            try await Database.verify(at: place.directory, objects: store, environment: environment)
+        }
         guard report.problems.isEmpty else {
             throw CommandFailure(
                 .damage,
@@ -112,10 +177,11 @@ enum OpenDatabase {
 
     /// Makes the manifest again.
     static func rebuild(
-        _ directory: String, force: Bool, _ environment: Environment
+        _ place: LocationOption, force: Bool, _ environment: Environment
     ) async throws -> RebuiltData {
+        let store = try place.store(environment)
         let report = try await translating {
-            try await Database.rebuild(at: directory, force: force, environment: environment)
+            try await Database.rebuild(at: place.directory, objects: store, force: force, environment: environment)
         }
         return RebuiltData(
             wasNeeded: report.wasNeeded, objects: report.objects, rows: Int(clamping: report.rows),
@@ -126,8 +192,12 @@ enum OpenDatabase {
             damaged: report.damaged)
     }
 
-    static func inspect(_ directory: String, _ environment: Environment) async throws -> DataInspection {
-        let live = try await translating { try await Database.storedObjects(at: directory, environment: environment) }
+    static func inspect(_ place: LocationOption, _ environment: Environment) async throws -> DataInspection {
+        let store = try place.store(environment)
+        let live = try await translating {
+            if let store { return try await Database.storedObjects(in: store) }
+            return try await Database.storedObjects(at: place.directory, environment: environment)
+        }
         let tables = Dictionary(grouping: live, by: \.table).map { name, objects in
             DataInspection.Table(
                 name: name, segments: Set(objects.map(\.segmentStart)).count, objects: objects.count,
@@ -154,10 +224,13 @@ enum OpenDatabase {
     }
 
     static func readLog(
-        _ directory: String, _ environment: Environment,
+        _ place: LocationOption, _ environment: Environment,
         _ body: @escaping @Sendable ([LoggedSeries]) async throws -> Void
     ) async throws -> LogReadReport {
-        try await translating { try await Database.readLog(at: directory, environment: environment, body) }
+        let store = try place.store(environment)
+        return try await translating {
+            try await Database.readLog(at: place.directory, objects: store, environment: environment, body)
+        }
     }
 
     /// The library's errors as exit codes.

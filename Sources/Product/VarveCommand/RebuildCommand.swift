@@ -15,12 +15,12 @@ struct RebuildCommand: AsyncParsableCommand {
               varve rebuild --data /srv/varve && varve verify --data /srv/varve
             """)
 
-    @OptionGroup var location: DataOption
+    @OptionGroup var location: LocationOption
     @Flag(help: "Make it again although it is whole.")
     var force = false
 
     func run() async throws {
-        let found = try await OpenDatabase.rebuild(location.directory, force: force, .live)
+        let found = try await OpenDatabase.rebuild(location, force: force, .live)
         guard found.wasNeeded else {
             Terminal.print("The manifest is whole: nothing was done.")
             return

@@ -87,6 +87,7 @@ struct ServeCommand: AsyncParsableCommand {
     var enableExperimentalFunctions: Bool?
     @OptionGroup var bounds: BoundOptions
     @OptionGroup var web: WebOptions
+    @OptionGroup var objects: ServeStoreOptions
 
     /// What was given, by the names of the settings.
     private var given: [String: String] {
@@ -102,6 +103,7 @@ struct ServeCommand: AsyncParsableCommand {
         ]
         return all.compactMapValues { $0 }.merging(bounds.given) { first, _ in first }
             .merging(web.given) { first, _ in first }
+            .merging(objects.given) { first, _ in first }
     }
 
     func run() async throws {
@@ -127,6 +129,8 @@ struct ServeCommand: AsyncParsableCommand {
         let server = Server(
             database: database, options: settings.serverOptions(checked.plan), access: access, environment: environment,
             logger: logger)
+        let watch = FencingWatch(database, environment)
+        defer { watch.cancel() }
         do {
             try await server.run(
                 onListening: { port in
@@ -139,8 +143,17 @@ struct ServeCommand: AsyncParsableCommand {
             try? await database.close()
             throw error
         }
+        if let reason = database.fencing {
+            // Nothing of it can be flushed: the log stays as it is.
+            try? await database.close()
+            throw CommandFailure(.failed, "stopped: \(reason)")
+        }
+        if settings.objectStore.isReadOnly {
+            try await database.close()
+            return Terminal.print("Stopped.")
+        }
         try await Self.stop(database)
-        Terminal.print("Stopped. Everything is in \(settings.dataDirectory).")
+        Terminal.print("Stopped. Everything is in \(settings.objectStore.location ?? settings.dataDirectory).")
     }
 
     /// A flush that fails loses nothing: the log has it. Closing is tried all the same.
@@ -198,8 +211,11 @@ struct ServeCommand: AsyncParsableCommand {
         _ settings: ServeSettings, isSecret: Bool, port: Int, milliseconds: UInt64
     ) -> String {
         let url = ServeSettings.url(host: settings.host, port: port, isSecret: isSecret)
+        let place = settings.objectStore.location ?? absolute(settings.dataDirectory)
+        let start = "Varve \(VarveVersion.current) is ready on \(url) after \(milliseconds) ms. "
+        guard !settings.objectStore.isReadOnly else { return start + "It follows \(place) and writes nothing.\n" }
         return """
-            Varve \(VarveVersion.current) is ready on \(url) after \(milliseconds) ms. Data: \(absolute(settings.dataDirectory))
+            \(start)Data: \(place)
 
             Send    in prometheus.yml:
                       remote_write:

@@ -5,15 +5,15 @@ import VarveServer
 
 /// What a question is asked of: a server (`--url`), or a directory (`--data`), beside a server that has it or not.
 struct SourceOption: ParsableArguments {
-    @OptionGroup var location: DataOption
+    @OptionGroup var location: LocationOption
     @Option(
         help: ArgumentHelp("Ask the server at this address instead of a directory.", valueName: "http://host:port"))
     var url: String?
     @OptionGroup var remote: RemoteOption
 
     func validate() throws {
-        if url != nil && location.data != nil {
-            throw ValidationError("--url asks a server, --data a directory: give one")
+        if url != nil && (location.location.data != nil || location.bucket.objectStore != nil) {
+            throw ValidationError("--url asks a server, --data a directory, --object-store a bucket: give one")
         }
     }
 
@@ -23,11 +23,11 @@ struct SourceOption: ParsableArguments {
     ) async throws -> Answer {
         if let url { return try await server(RemoteDatabase(url: url, credentials: remote.credentials())) }
         do {
-            return try await directory(try await OpenDatabase.forReading(location.directory, .live))
+            return try await directory(try await OpenDatabase.forReading(location, .live))
         } catch QueryError.storage(let reason) {
             // A server may have merged away what was just to be read: once more with what there is now.
             do {
-                return try await directory(try await OpenDatabase.forReading(location.directory, .live))
+                return try await directory(try await OpenDatabase.forReading(location, .live))
             } catch QueryError.storage {
                 throw QueryError.storage(reason)
             }

@@ -9,6 +9,8 @@ public protocol ObjectStore: Sendable {
     func put(_ bytes: Bytes, at key: ObjectKey, _ condition: PutCondition) async throws(ObjectStoreError) -> ObjectTag
     /// The whole object and its tag.
     func get(_ key: ObjectKey) async throws(ObjectStoreError) -> TaggedBytes
+    /// The whole object and its tag, unless its tag is the one given: then nil.
+    func get(_ key: ObjectKey, unless tag: ObjectTag) async throws(ObjectStoreError) -> TaggedBytes?
     /// The bytes of `range`, clamped to the object's end.
     func read(_ key: ObjectKey, _ range: Range<UInt64>) async throws(ObjectStoreError) -> Bytes
     func metadata(of key: ObjectKey) async throws(ObjectStoreError) -> ObjectMetadata
@@ -23,6 +25,13 @@ public protocol ObjectStore: Sendable {
     /// Every name that a listing shows now is durable when it returns. For whoever is about to believe a listing: an
     /// earlier process may have been killed between giving an object its name and making the name last.
     func settleNames() async throws(ObjectStoreError)
+    /// Lets go of uploads that were begun under `prefix` and neither finished nor abandoned, as far as `isOver` says that
+    /// their writer is gone. Returns how many.
+    func abandonUploads(
+        under prefix: String, where isOver: @Sendable (ObjectKey) -> Bool
+    ) async throws(ObjectStoreError) -> Int
+    /// Whether bytes come over a network: then small ranges are worth more than whole objects.
+    var isRemote: Bool { get }
 }
 
 public enum PutCondition: Sendable, Hashable {
@@ -59,6 +68,18 @@ public struct ObjectMetadata: Sendable, Equatable {
 }
 
 extension ObjectStore {
+    public func get(_ key: ObjectKey, unless tag: ObjectTag) async throws(ObjectStoreError) -> TaggedBytes? {
+        let found = try await get(key)
+        return found.tag == tag ? nil : found
+    }
+
+    /// Such a store leaves nothing behind, or tidies up by itself.
+    public func abandonUploads(
+        under prefix: String, where isOver: @Sendable (ObjectKey) -> Bool
+    ) async throws(ObjectStoreError) -> Int { 0 }
+
+    public var isRemote: Bool { false }
+
     /// All objects under `prefix`, page by page.
     public func listAll(under prefix: String) async throws(ObjectStoreError) -> [ObjectMetadata] {
         var found: [ObjectMetadata] = []

@@ -64,4 +64,19 @@ public struct PrefixedStore: ObjectStore {
     public func freeBytes() async throws(ObjectStoreError) -> UInt64? { try await store.freeBytes() }
 
     public func settleNames() async throws(ObjectStoreError) { try await store.settleNames() }
+
+    public func get(_ key: ObjectKey, unless tag: ObjectTag) async throws(ObjectStoreError) -> TaggedBytes? {
+        try await store.get(try whole(key, "get"), unless: tag)
+    }
+
+    public func abandonUploads(
+        under prefix: String, where isOver: @Sendable (ObjectKey) -> Bool
+    ) async throws(ObjectStoreError) -> Int {
+        let own = self.prefix
+        return try await store.abandonUploads(under: own + prefix) { key in
+            ObjectKey(String(key.path.dropFirst(own.count))).map(isOver) ?? false
+        }
+    }
+
+    public var isRemote: Bool { store.isRemote }
 }

@@ -67,6 +67,12 @@ extension Region {
         garbage.resume()
     }
 
+    /// Why nothing can be committed any more, ever: another has claimed the region. nil while this one writes.
+    public var fencing: StorageError? {
+        guard case .fenced = manifest.stopped else { return nil }
+        return manifest.stopped.map { StorageError($0) }
+    }
+
     private func noteFenced(_ error: StorageError) {
         garbage.stop()
         writer.refuse(error)

@@ -34,6 +34,7 @@ public final class Region: Sendable {
     let compactionTrouble = Mutex(CompactionTrouble())
     let commitLock = AsyncLock()
     let doubt = Mutex<InDoubt?>(nil)
+    let followed = Mutex(Followed())
     let closeLock = AsyncLock()
     let shutFlag = Atomic<Bool>(false)
     /// What closing came to, once it is done.

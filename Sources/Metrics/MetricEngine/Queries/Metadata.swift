@@ -8,6 +8,16 @@ final class MetadataCache: Sendable {
     private let families: Mutex<[String: MetricMetadata]>
 
     init(loading snapshot: Snapshot) async throws(StorageError) {
+        families = Mutex(try await Self.load(snapshot))
+    }
+
+    /// What the snapshot has, in the place of everything.
+    func reload(_ snapshot: Snapshot) async throws(StorageError) {
+        let loaded = try await Self.load(snapshot)
+        families.withLock { $0 = loaded }
+    }
+
+    private static func load(_ snapshot: Snapshot) async throws(StorageError) -> [String: MetricMetadata] {
         var loaded: [String: MetricMetadata] = [:]
         for segment in snapshot.segments(of: MetadataTable.number, overlapping: Int64.min...Int64.max) {
             let scan = snapshot.scan(ScanRequest(table: MetadataTable.number, segment: segment))
@@ -19,7 +29,7 @@ final class MetadataCache: Sendable {
                 }
             }
         }
-        families = Mutex(loaded)
+        return loaded
     }
 
     /// What is not known yet, or was said otherwise, the last word on each family; at most `limit` families in all.

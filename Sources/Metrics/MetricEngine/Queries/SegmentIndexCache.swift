@@ -1,4 +1,5 @@
 import Columnar
+import ManifestLog
 import MetricModel
 import Platform
 import StorageEngine
@@ -19,27 +20,31 @@ struct SegmentIndex: Sendable {
 /// What is written into such a segment later is in the registry: a query takes the union.
 final class SegmentIndexCache: Sendable {
     private struct State {
-        var indexes: [Int64: (index: SegmentIndex, used: UInt64)] = [:]
+        var indexes: [Int64: (index: SegmentIndex, parts: Set<SSTID>, used: UInt64)] = [:]
         var clock: UInt64 = 0
         var memory = 0
     }
     private let limit: Int
     private let hash: KeyedHash128
+    /// Others write: an index is of the objects that it was made from, and of no others.
+    private let isFollowing: Bool
     private let state = Mutex(State())
 
-    init(limit: ByteCount, hash: KeyedHash128) {
+    init(limit: ByteCount, hash: KeyedHash128, isFollowing: Bool = false) {
+        self.isFollowing = isFollowing
         self.limit = limit.bytes
         self.hash = hash
     }
 
     /// - Throws: `StorageError`, `CancellationError`.
     func index(_ segment: TimeRange, in snapshot: Snapshot) async throws -> SegmentIndex {
-        if let known = take(segment.lowerBound) { return known }
+        let parts = isFollowing ? Self.parts(of: segment, in: snapshot) : []
+        if let known = take(segment.lowerBound, parts) { return known }
         let loaded = try await load(segment, snapshot)
         state.withLock { state in
             if let other = state.indexes.removeValue(forKey: segment.lowerBound) { state.memory -= other.index.memory }
             state.clock += 1
-            state.indexes[segment.lowerBound] = (loaded, state.clock)
+            state.indexes[segment.lowerBound] = (loaded, parts, state.clock)
             state.memory += loaded.memory
             while state.memory > limit, let oldest = state.indexes.min(by: { $0.value.used < $1.value.used }) {
                 state.indexes[oldest.key] = nil
@@ -49,9 +54,13 @@ final class SegmentIndexCache: Sendable {
         return loaded
     }
 
-    private func take(_ start: Int64) -> SegmentIndex? {
+    private static func parts(of segment: TimeRange, in snapshot: Snapshot) -> Set<SSTID> {
+        Set(snapshot.objects.filter { $0.table == SeriesTable.number && $0.segment == segment }.map(\.id))
+    }
+
+    private func take(_ start: Int64, _ parts: Set<SSTID>) -> SegmentIndex? {
         state.withLock { state in
-            guard let known = state.indexes[start] else { return nil }
+            guard let known = state.indexes[start], known.parts == parts else { return nil }
             state.clock += 1
             state.indexes[start]?.used = state.clock
             return known.index

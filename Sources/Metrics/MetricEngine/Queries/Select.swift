@@ -1,5 +1,6 @@
 import Columnar
 public import MetricModel
+import ObjectStorage
 import StorageEngine
 import Synchronization
 
@@ -8,6 +9,10 @@ extension MetricStore: SeriesSource {
     ///
     /// Where one label set has several ids in a segment and both have a sample at one time, the younger id's counts.
     public func select(_ request: SelectRequest) async throws -> [SeriesRun] {
+        try await StorePurpose.during(.query) { () async throws in try await selectCounted(request) }
+    }
+
+    private func selectCounted(_ request: SelectRequest) async throws -> [SeriesRun] {
         guard request.start <= request.end else { return [] }
         do {
             let snapshot = region.snapshot

@@ -16,7 +16,11 @@ final class SeriesMaterialiser: FlushContributor {
     /// The snapshot of the start, until the log is replayed: where labels of ids are looked up that the log does not say.
     private let loaded = Mutex<Snapshot?>(nil)
 
-    init(registry: SeriesRegistry, time: any TimeSource) {
+    private let isFollowing: Bool
+
+    /// - Parameter isFollowing: another process writes, and there is no log: series are not loaded but looked up.
+    init(registry: SeriesRegistry, time: any TimeSource, isFollowing: Bool = false) {
+        self.isFollowing = isFollowing
         self.registry = registry
         self.time = time
     }
@@ -28,7 +32,8 @@ final class SeriesMaterialiser: FlushContributor {
     func regionDidLoad(_ snapshot: Snapshot, counters: [String: UInt64]) async throws {
         loaded.withLock { $0 = snapshot }
         let now = min(max(time.now(), MetricLimits.earliest), MetricLimits.latest)
-        let recent = registry.segment(of: now) - registry.segmentLength
+        // Who follows another writer asks for every segment's series when a query does.
+        let recent = isFollowing ? .max : registry.segment(of: now) - registry.segmentLength
         let all = snapshot.segments(of: SeriesTable.number, overlapping: Int64.min...Int64.max)
         registry.state.withLock { state in
             state.numbers = SeriesNumbers(counters: counters)

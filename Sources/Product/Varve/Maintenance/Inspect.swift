@@ -1,6 +1,6 @@
 import ManifestLog
 import MetricEngine
-import ObjectStorage
+public import ObjectStorage
 public import Platform
 import StorageEngine
 import WAL
@@ -56,7 +56,12 @@ extension Database {
         at path: String, environment: Environment = .live
     ) async throws -> [StoredObject] {
         try await checkDirectory(path, environment: environment)
-        let store = DirectoryStore(root: DataDirectory(path).objects, environment: environment)
+        return try await storedObjects(
+            in: DirectoryStore(root: DataDirectory(path).objects, environment: environment))
+    }
+
+    /// The live objects of a database in `store`.
+    public static func storedObjects(in store: any ObjectStore) async throws -> [StoredObject] {
         do throws(StorageError) {
             let live = try await ObjectCheck.liveObjects(
                 store: store, tables: MetricStore.tables(layouts: .standard), region: "main")

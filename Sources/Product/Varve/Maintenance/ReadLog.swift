@@ -2,7 +2,7 @@ import Columnar
 import ManifestLog
 import MetricEngine
 public import MetricModel
-import ObjectStorage
+public import ObjectStorage
 import Parquet
 public import Platform
 import StorageEngine
@@ -36,13 +36,15 @@ extension Database {
     ///
     /// - Records that this directory has brought into objects itself are left out; a log that another claim has superseded
     ///   is read whole.
-    /// - Parameter body: given about one log batch at a time; each series once in it.
+    /// - Parameters:
+    ///   - objects: where they lie; nil: beside the log, if anywhere.
+    ///   - body: given about one log batch at a time; each series once in it.
     public static func readLog(
-        at path: String, environment: Environment = .live,
+        at path: String, objects: (any ObjectStore)? = nil, environment: Environment = .live,
         _ body: @escaping @Sendable ([LoggedSeries]) async throws -> Void
     ) async throws -> LogReadReport {
         let place = try await environment.blocking.run { try StoredLogPlace.find(path, in: environment.fileSystem) }
-        let reader = try await LogSampleReader(place, environment)
+        let reader = try await LogSampleReader(place, objects, environment)
         return try await reader.run(body)
     }
 }
@@ -57,21 +59,21 @@ private final class LogSampleReader: Sendable {
     }
     private let log: String
     private let environment: Environment
-    private let store: DirectoryStore?
+    private let store: (any ObjectStore)?
     /// Objects of the series table, newest segment first.
     private let seriesObjects: [LiveObject]
     /// Records up to it are in objects; nil: nothing is known.
     private let flushed: SequenceNumber?
     private let state = Mutex(State())
 
-    init(_ place: StoredLogPlace, _ environment: Environment) async throws {
+    init(_ place: StoredLogPlace, _ objects: (any ObjectStore)?, _ environment: Environment) async throws {
         log = place.log
         self.environment = environment
-        guard let objects = place.objects else {
+        let beside = place.objects.map { DirectoryStore(root: $0, environment: environment) as any ObjectStore }
+        guard let store = objects ?? beside else {
             (store, seriesObjects, flushed) = (nil, [], nil)
             return
         }
-        let store = DirectoryStore(root: objects, environment: environment)
         self.store = store
         // Objects that cannot be told do not keep the log from being read.
         let live =

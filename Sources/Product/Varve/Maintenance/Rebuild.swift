@@ -1,5 +1,5 @@
 import MetricEngine
-import ObjectStorage
+public import ObjectStorage
 public import Platform
 import StorageEngine
 
@@ -27,21 +27,23 @@ extension Database {
     /// Nothing is deleted: the old manifest and objects that cannot be read go to `quarantine/`.
     ///
     /// - Parameters:
+    ///   - objects: where they lie; nil: in the directory.
     ///   - force: also where the manifest is whole.
     ///   - progress: told how many of how many objects were read.
     /// - Throws: `VarveError`.
     public static func rebuild(
-        at path: String, force: Bool = false, environment: Environment = .live,
+        at path: String, objects: (any ObjectStore)? = nil, force: Bool = false, environment: Environment = .live,
         progress: @Sendable (Int, Int) -> Void = { _, _ in }
     ) async throws -> RebuildReport {
         let directory = DataDirectory(path)
         let holder = "process \(ProcessIdentity.current)"
+        let isElsewhere = objects != nil
         let lock = try await environment.blocking.run {
-            try directory.checkExisting(in: environment.fileSystem)
+            if !isElsewhere { try directory.checkExisting(in: environment.fileSystem) }
             return try directory.open(holder: holder, in: environment.fileSystem)
         }
         defer { withExtendedLifetime(lock) {} }
-        let store = DirectoryStore(root: directory.objects, environment: environment)
+        let store = objects ?? DirectoryStore(root: directory.objects, environment: environment)
         let tables = MetricStore.tables(layouts: .standard)
         do throws(StorageError) {
             if !force, try await !RegionRebuild.isNeeded(store: store, tables: tables, region: "main") {

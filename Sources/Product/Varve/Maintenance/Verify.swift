@@ -1,7 +1,7 @@
 import Columnar
 import MetricEngine
 import MetricModel
-import ObjectStorage
+public import ObjectStorage
 public import Platform
 import StorageEngine
 import WAL
@@ -26,13 +26,20 @@ public struct VerifyReport: Sendable {
 extension Database {
     /// Reads every object that the manifest names, checks size, checksum, every page and every row count, and reads the
     /// log, down to the rows in its records. Changes nothing; the directory may be in use.
-    /// - Parameter progress: told how many of how many objects are done.
+    /// - Parameters:
+    ///   - objects: where they lie; nil: in the directory. The directory need not be there then.
+    ///   - progress: told how many of how many objects are done.
     public static func verify(
-        at path: String, environment: Environment = .live, progress: @Sendable (Int, Int) -> Void = { _, _ in }
+        at path: String, objects: (any ObjectStore)? = nil, environment: Environment = .live,
+        progress: @Sendable (Int, Int) -> Void = { _, _ in }
     ) async throws -> VerifyReport {
         let directory = DataDirectory(path)
-        try await environment.blocking.run { try directory.checkExisting(in: environment.fileSystem) }
-        let store = DirectoryStore(root: directory.objects, environment: environment)
+        let isElsewhere = objects != nil
+        let hasLog = try await environment.blocking.run {
+            if !isElsewhere { try directory.checkExisting(in: environment.fileSystem) }
+            return try !isElsewhere || environment.fileSystem.status(of: directory.log) != nil
+        }
+        let store = objects ?? DirectoryStore(root: directory.objects, environment: environment)
         var report = VerifyReport()
         do throws(StorageError) {
             let check = try await ObjectCheck.run(
@@ -49,6 +56,7 @@ extension Database {
                         + "a backup of these objects before.")
             }
         } catch { report.problems.append(error.text) }
+        guard hasLog else { return report }
         do throws(WALError) {
             let log = directory.log + "/" + StoredLogPlace.region
             if let damage = try await readLog(log, directory.path, environment).damage {

@@ -39,6 +39,8 @@ final class OverlayStore: ObjectStore {
         return tag
     }
 
+    var isRemote: Bool { base.isRemote }
+
     func get(_ key: ObjectKey) async throws(ObjectStoreError) -> TaggedBytes { try await layer(of: key).get(key) }
 
     func read(_ key: ObjectKey, _ range: Range<UInt64>) async throws(ObjectStoreError) -> Bytes {

@@ -51,6 +51,7 @@ public struct ServeSettings: Sendable, Equatable {
     public var lookback = Duration.seconds(300)
     public var areExperimentalFunctionsEnabled = false
     public var bounds = BoundSettings()
+    public var objectStore = ObjectStoreSettings()
 
     public init() {}
 
@@ -61,7 +62,7 @@ public struct ServeSettings: Sendable, Equatable {
             "enable-admin-api", "log-level", "log-format", "log-queries-longer-than",
             "query.max-samples", "query.timeout", "query.max-concurrency", "query.lookback-delta",
             "enable-experimental-functions", "config",
-        ] + BoundSettings.names + WebSettings.names
+        ] + BoundSettings.names + WebSettings.names + ObjectStoreSettings.names
 
     /// What a configuration file may say: all but where it is itself.
     static let namesInFile = names.filter { $0 != "config" }
@@ -88,6 +89,7 @@ public struct ServeSettings: Sendable, Equatable {
                 apply(name, value.text, as: "\(name) (\(file.path), line \(value.line))", &problems)
             }
         }
+        problems += objectStore.problems()
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
     }
 
@@ -187,9 +189,12 @@ public struct ServeSettings: Sendable, Equatable {
             areExperimentalFunctionsEnabled = value
         case "config": break
         default:
-            if let expected = WebSettings.names.contains(name) ? web.apply(name, text) : bounds.apply(name, text) {
-                refuse(expected)
-            }
+            let expected =
+                WebSettings.names.contains(name)
+                ? web.apply(name, text)
+                : ObjectStoreSettings.names.contains(name)
+                    ? objectStore.apply(name, text) : bounds.apply(name, text)
+            if let expected { refuse(expected) }
         }
     }
 
@@ -208,7 +213,7 @@ public struct ServeSettings: Sendable, Equatable {
             ("query.max-concurrency", concurrentQueries.map { "\($0)" } ?? "2 per core"),
             ("query.lookback-delta", Self.text(lookback)),
             ("enable-experimental-functions", "\(areExperimentalFunctionsEnabled)"),
-        ] + bounds.shown + web.shown
+        ] + bounds.shown + web.shown + objectStore.shown
     }
 }
 

@@ -97,6 +97,10 @@ extension Region {
     /// Reads the inputs, writes one run, and swaps them in one change of the manifest; false: there was nothing to do.
     /// - Throws: `WorkLedger.Refusal` before anything is begun, when it does not fit.
     private func merge(_ task: CompactionPicker.Task) async throws -> Bool {
+        try await StorePurpose.during(.compaction) { () async throws in try await mergeOnce(task) }
+    }
+
+    private func mergeOnce(_ task: CompactionPicker.Task) async throws -> Bool {
         // An earlier merge may have been committed without our knowing: then the inputs are others.
         try await settleDoubt()
         guard let table = tables[task.place.table] else { return false }

@@ -10,6 +10,8 @@ import Synchronization
 final class ObjectCache: Sendable {
     /// Above this an object is read by range and not kept.
     static let largestObject: UInt64 = 8 << 20
+    /// …where its bytes come over a network: what is not asked for costs as much as what is.
+    static let largestRemoteObject: UInt64 = 128 << 10
 
     private struct State {
         var bytes: [ObjectKey: (content: Bytes, wasUsed: Bool)] = [:]
@@ -48,13 +50,15 @@ final class ObjectCache: Sendable {
 
     /// The whole object, when it is small enough to be kept.
     func whole(_ key: ObjectKey, size: UInt64) async throws(ObjectStoreError) -> Bytes? {
-        guard size <= min(Self.largestObject, UInt64(limit / 4)) else { return nil }
         let known = state.withLock { state -> Bytes? in
             state.bytes[key]?.wasUsed = true
             return state.bytes[key]?.content
         }
         if let known { return known }
-        let content = try await store.get(key).bytes
+        let largest = store.isRemote ? Self.largestRemoteObject : Self.largestObject
+        guard size <= min(largest, UInt64(limit / 4)) else { return nil }
+        // By range where that is what a cache of the store keeps.
+        let content = store.isRemote ? try await store.read(key, 0..<size) : try await store.get(key).bytes
         keep(content, at: key)
         return content
     }
@@ -100,6 +104,21 @@ struct ObjectSource: ByteSource {
         }
         guard bytes.count == range.count else { throw shorter(bytes.count) }
         return bytes
+    }
+
+    /// A store over a network is asked for all of them at once.
+    func read(_ ranges: [Range<UInt64>]) async throws -> [[UInt8]] {
+        guard objects.store.isRemote, ranges.count > 1 else {
+            var parts: [[UInt8]] = []
+            for range in ranges { parts.append(try await read(range)) }
+            return parts
+        }
+        return try await withThrowingTaskGroup(of: (Int, [UInt8]).self) { group in
+            for (index, range) in ranges.enumerated() { group.addTask { (index, try await read(range)) } }
+            var parts = [[UInt8]](repeating: [], count: ranges.count)
+            for try await (index, bytes) in group { parts[index] = bytes }
+            return parts
+        }
     }
 
     private func shorter(_ found: Int) -> StorageError {

@@ -7,9 +7,9 @@ enum FlushPolicy {
     }
 
     /// How long to leave a store alone that has just failed so many flushes in a row: each writes its objects anew.
-    /// A full disk is asked more often: somebody makes room, and ten seconds later all must be well.
+    /// Ten seconds after somebody has made room on a full disk, or a store is back, all must be well.
     static func pause(after failures: Int, isDiskFull: Bool = false) -> Duration {
-        failures <= 0 ? .zero : .seconds(min(isDiskFull ? 4 : 60, 1 << min(failures - 1, 6)))
+        failures <= 0 ? .zero : .seconds(min(isDiskFull ? 4 : 8, 1 << min(failures - 1, 6)))
     }
 }
 

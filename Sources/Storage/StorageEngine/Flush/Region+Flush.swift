@@ -20,7 +20,9 @@ extension Region {
     /// A failure before 5 leaves mem parts and log as they are: the next flush takes them along.
     public func flush() async throws(StorageError) {
         do {
-            try await flushLock.withLock { try await flushOnce() }
+            try await StorePurpose.during(.flush) { () async throws in
+                try await flushLock.withLock { try await flushOnce() }
+            }
             flushTrouble.withLock { $0.note(failed: false, at: environment.time.monotonic()) }
         } catch {
             counts.flushFailures.add(1, ordering: .relaxed)

@@ -111,7 +111,9 @@ final class GarbageCollector: Sendable {
     private func run() async {
         while let item = takeOne() {
             do {
-                try await store.delete(item.key)
+                try await StorePurpose.during(.garbage) { () async throws(ObjectStoreError) in
+                    try await store.delete(item.key)
+                }
                 objects.forget(item.key)
                 if item.isNamed { state.withLock { $0.collected.append(item.id) } }
             } catch {

@@ -20,6 +20,12 @@ extension Region {
     ///
     /// What cannot be deleted stays for the next time: it harms nobody, so it does not keep the region from opening.
     func collectOrphans(isFirst: Bool) async throws {
+        // Who only reads collects nothing, and what appears while it looks is no orphan.
+        if options.isReadOnly { return }
+        try await StorePurpose.during(.garbage) { () async throws in try await search(isFirst: isFirst) }
+    }
+
+    private func search(isFirst: Bool) async throws {
         let current = manifest.manifest
         let storeNow = try await timeOfStore()
         let inherited = orphans.withLock { record in
@@ -31,6 +37,13 @@ extension Region {
         var there: [SSTID: ObjectKey] = [:]
         for table in tables.values {
             let prefix = ObjectPaths.tablePrefix(table.name, region: options.name)
+            if isFirst {
+                // Uploads that older claims began and nobody will finish. What fails now goes at the next start.
+                let claim = manifest.claim
+                _ = try? await store.abandonUploads(under: prefix) { key in
+                    ObjectPaths.sstID(of: key).map { $0.claim < claim } ?? false
+                }
+            }
             for object in try await store.listAll(under: prefix) {
                 guard manifest.stopped == nil else { return }
                 guard let id = ObjectPaths.sstID(of: object.key) else { continue }

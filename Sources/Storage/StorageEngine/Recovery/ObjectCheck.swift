@@ -20,6 +20,14 @@ public struct ObjectCheck: Sendable {
     /// Objects that no manifest names.
     public private(set) var unnamed: [String] = []
 
+    /// Whether there is a manifest.
+    public static func isDatabase(store: any ObjectStore, region: String) async throws(StorageError) -> Bool {
+        do throws(ManifestError) {
+            let manifestStore = PrefixedStore(store, prefix: ObjectPaths.manifestPrefix(region: region))
+            return try await ManifestWriter.readHead(store: manifestStore) != nil
+        } catch { throw StorageError(error) }
+    }
+
     /// The live objects of the newest manifest, in order of table, segment and id. None: the region is new.
     public static func liveObjects(
         store: any ObjectStore, tables: [TableDefinition], region: String

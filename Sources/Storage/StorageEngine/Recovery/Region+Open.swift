@@ -20,6 +20,15 @@ extension Region {
         _ options: RegionOptions, tables: [TableDefinition], contributor: (any FlushContributor)?,
         store: any ObjectStore, environment: Environment
     ) async throws(StorageError) -> Region {
+        try await StorePurpose.during(.opening) { () async throws(StorageError) in
+            try await openCounted(options, tables: tables, contributor: contributor, store: store, environment)
+        }
+    }
+
+    private static func openCounted(
+        _ options: RegionOptions, tables: [TableDefinition], contributor: (any FlushContributor)?,
+        store: any ObjectStore, _ environment: Environment
+    ) async throws(StorageError) -> Region {
         do {
             for table in tables {
                 if let problem = table.problems().first { throw StorageError(.refused, problem) }
