@@ -53,7 +53,9 @@ final class ServedBucket: OpenedDatabase {
     ) async throws -> [String: [VarveServer.MetricMetadata]] {
         try await inner.metadata(metric: metric, limit: limit, limitPerMetric: limitPerMetric)
     }
-    func remoteWrite(_ body: [UInt8]) async throws -> WriteOutcome { try await inner.remoteWrite(body) }
+    func remoteWrite(_ body: [UInt8], _ answer: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void) {
+        inner.remoteWrite(body, answer)
+    }
     func cardinality(limit: Int, matchers: [[LabelMatcher]], focus: String?) async throws -> DatabaseCardinality {
         try await inner.cardinality(limit: limit, matchers: matchers, focus: focus)
     }

@@ -82,12 +82,12 @@ public final class BucketDatabase: MetricDatabase {
         try await database.metadata(metric: metric, limit: limit, limitPerMetric: limitPerMetric)
     }
 
-    public func remoteWrite(_ body: [UInt8]) async throws -> WriteOutcome {
+    public func remoteWrite(_ body: [UInt8], _ answer: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void) {
         guard follower == nil else {
-            throw WriteRefusal.unavailable(
-                "this server was started with --read-only: send to the one that writes the bucket")
+            let refusal = "this server was started with --read-only: send to the one that writes the bucket"
+            return answer(.failure(.unavailable(refusal)))
         }
-        return try await database.remoteWrite(body)
+        database.remoteWrite(body, answer)
     }
 
     public func cardinality(
