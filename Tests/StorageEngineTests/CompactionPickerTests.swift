@@ -127,8 +127,12 @@ import Testing
         #expect(late(10, 10, addedAt: over) == nil)
         // Then they merge among themselves: the run of the day is not rewritten for them.
         #expect(late(11, 10, addedAt: over) == Array(1...11))
-        #expect(late(1, 250, addedAt: over)?.count == 2)
+        #expect(late(1, 250, addedAt: over - Self.hour)?.count == 2)
         #expect(late(1, 10, addedAt: over - Self.day)?.count == 2)
+        // While somebody fills the segment it is merged when it has grown fourfold.
+        #expect(late(1, 250, addedAt: over) == nil)
+        #expect(late(2, 1_000, addedAt: over) == nil)
+        #expect(late(3, 1_000, addedAt: over)?.count == 4)
     }
 
     @Test func newestSegmentFirst() {

@@ -93,6 +93,7 @@ import Testing
         let memory = MemoryStore()
         var options = Self.options
         options.compaction.fanIn = 2
+        options.compaction.fillingTime = 0
         options.cacheSize = ByteCount(0)
         let region = try await Region.open(
             options, tables: [TestTables.samples], contributor: nil, store: memory, environment: .simulated(seed: 7))

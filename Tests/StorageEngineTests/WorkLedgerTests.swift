@@ -137,6 +137,7 @@ import Testing
         options.diskReserve = ByteCount(0)
         options.flushSize = .mebibytes(1)
         options.compaction.fanIn = 2
+        options.compaction.fillingTime = 0
         let region = try await Region.open(
             options, tables: [TestTables.samples], contributor: nil, store: store, environment: environment)
         for i in 0..<2 {
@@ -166,6 +167,7 @@ import Testing
         var options = RegionOptions()
         options.runsInBackground = false
         options.compaction.fanIn = 2
+        options.compaction.fillingTime = 0
         options.cacheSize = ByteCount(0)
         let region = try await Region.open(
             options, tables: [TestTables.samples], contributor: nil, store: memory, environment: environment)

@@ -112,6 +112,24 @@ import Testing
         #expect(table.live.filter { $0.segment.lowerBound == first * Self.day }.count == 1)
     }
 
+    /// Somebody brings in a day that is long over, a flush every second: not merged anew for each.
+    @Test(arguments: [5, 60, 300] as [Int64]) func aDayBroughtInLateIsWrittenFiveTimesAtMost(flushes: Int64) {
+        var table = Table()
+        var now = 110 * Self.day
+        for _ in 0..<flushes {
+            now += 1_000
+            table.flush([100: 16 << 20], now: now)
+        }
+        for _ in 0..<2 {
+            now += 10 * Self.minute
+            table.flush([:], now: now)
+        }
+        let amplification = Double(table.flushed + table.merged) / Double(table.flushed)
+        print("write amplification of \(flushes) late flushes \(amplification), parts \(table.mostOld)")
+        #expect(amplification <= 5)
+        #expect(table.mostOld <= 12)
+    }
+
     /// A month of days of 2 GiB; ten rows a minute go anywhere into it, flushed every ten minutes.
     @Test(arguments: [6, 9] as [UInt64]) func aTrickleOfLateRowsCostsLessThanOneDayADay(seed: UInt64) {
         var random = SeededGenerator(seed: seed)

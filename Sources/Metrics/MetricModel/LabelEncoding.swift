@@ -62,7 +62,8 @@ public enum LabelEncoding {
 
     /// The same with the texts themselves, which are valid within `body` only.
     public static func forEach(
-        in bytes: UnsafeRawBufferPointer, _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
+        in bytes: UnsafeRawBufferPointer,
+        _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
     ) throws(MalformedBytes) {
         var at = bytes.startIndex
         while at < bytes.endIndex {

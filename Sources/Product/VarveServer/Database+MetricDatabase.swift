@@ -59,7 +59,8 @@ extension Database: MetricDatabase {
             uniquingKeysWith: { first, _ in first })
     }
 
-    public func remoteWrite(_ body: [UInt8], _ answer: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void) {
+    public func remoteWrite(_ body: [UInt8], _ answer: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void)
+    {
         storeRemoteWrite(body) { result in
             switch result {
             case .success(let stored):

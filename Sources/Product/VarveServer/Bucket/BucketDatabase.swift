@@ -82,7 +82,8 @@ public final class BucketDatabase: MetricDatabase {
         try await database.metadata(metric: metric, limit: limit, limitPerMetric: limitPerMetric)
     }
 
-    public func remoteWrite(_ body: [UInt8], _ answer: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void) {
+    public func remoteWrite(_ body: [UInt8], _ answer: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void)
+    {
         guard follower == nil else {
             let refusal = "this server was started with --read-only: send to the one that writes the bucket"
             return answer(.failure(.unavailable(refusal)))

@@ -118,7 +118,11 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
             withExtendedLifetime(reservation) {}
             loop.execute { bound.value.handler.send(answer, bound.value.context) }
         }
-        if request.body.count <= Self.decodedHere { api.write(request, send) } else { Task { api.write(request, send) } }
+        if request.body.count <= Self.decodedHere {
+            api.write(request, send)
+        } else {
+            Task { api.write(request, send) }
+        }
     }
 
     private func send(_ answer: APIAnswer, _ context: ChannelHandlerContext) {
