@@ -1,5 +1,6 @@
 import Columnar
 import Platform
+import Synchronization
 import Testing
 
 @testable import WAL
@@ -113,6 +114,28 @@ import Testing
         await #expect(throws: WALError.closed) { try await log.waitUntilDurable(SequenceNumber(2)) }
         await #expect(throws: WALError.closed) { try await log.release(upTo: SequenceNumber(1)) }
         try await log.close()
+    }
+
+    @Test func whoeverHasNoTaskIsCalledOnce() async throws {
+        let log = try await LogWorld().open()
+        let answers = Mutex<[String]>([])
+        func ask(_ sequence: UInt64) {
+            log.whenDurable(SequenceNumber(sequence)) { result in
+                answers.withLock { $0.append("\(sequence): \((try? result.get()) != nil)") }
+            }
+        }
+        for sequence in 1...3 as ClosedRange<UInt64> {
+            try log.enqueue(record(sequence))
+            ask(sequence)
+        }
+        try await log.waitUntilDurable(SequenceNumber(3))
+        // Durable already: answered before the call returns.
+        ask(2)
+        try await log.close()
+        ask(3)
+        ask(4)
+        #expect(
+            answers.withLock { $0.sorted() } == ["1: true", "2: true", "2: true", "3: true", "3: true", "4: false"])
     }
 
     /// The real world: threads, system calls, several log segments.

@@ -34,7 +34,8 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case answering
     }
 
-    /// Bodies of at most so many bytes are decoded on the event loop: a millisecond at most, and two threads less to wake.
+    /// Bodies of at most so many bytes are decoded on the event loop: a millisecond as senders make them, some more for one that
+    /// is packed as tight as can be; and two threads less to wake.
     private static let decodedHere = 128 << 10
 
     private let api: PrometheusAPI
