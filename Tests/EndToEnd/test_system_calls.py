@@ -271,7 +271,7 @@ def test_faults_of_every_system_call_are_survived(tmp_path):
 # What the shim can make fail, as the kernel names it; and calls that change nothing and fail for nothing but our mistakes.
 KNOWN = {"openat", "pwrite64", "write", "pread64", "read", "fdatasync", "fsync", "rename", "renameat2", "link", "ftruncate",
          "unlink", "rmdir", "mkdir", "newfstatat", "lstat", "statfs"}
-HARMLESS = {"close", "fstat", "fcntl", "getdents64", "lseek", "execve", "readlink", "getcwd"}
+HARMLESS = {"access", "close", "fstat", "fcntl", "getdents64", "lseek", "execve", "readlink", "getcwd"}
 
 
 def test_no_system_call_on_the_data_directory_escapes(tmp_path):
