@@ -1,4 +1,5 @@
 import Compression
+import Ingest
 import MetricEngine
 import MetricModel
 import Platform
@@ -60,6 +61,24 @@ import Testing
         try await database.close()
         let late = await Self.send(try Self.body(["a"], at: Self.start + 9_000, 1), to: database)
         guard case .failure(.overloaded) = late.result else { return #expect(Bool(false), "\(late.result)") }
+    }
+
+    @Test func knownSeriesNeedNoTask() async throws {
+        let database = try await Database.open(at: "/data", environment: .simulated(seed: 5))
+        let now = Environment.simulated(seed: 5).time.now()
+        let new = try database.receiver.begin(snappy: try Self.body(["a"], at: now, 1)) { _ in }
+        #expect(try await database.receiver.store(try #require(new)).samplesWritten == 1)
+        let stored: Result<RemoteWriteOutcome, IngestError>
+        stored = try await withCheckedThrowingContinuation { continuation in
+            do {
+                let known = try database.receiver.begin(snappy: try Self.body(["a"], at: now + 1_000, 2)) {
+                    continuation.resume(returning: $0)
+                }
+                if known != nil { continuation.resume(throwing: VarveError(.failed, "it must be waited for")) }
+            } catch { continuation.resume(throwing: error) }
+        }
+        #expect(try stored.get().samplesWritten == 1)
+        try await database.close()
     }
 
     @Test func whatIsNoBodyIsRefusedAtOnce() async throws {

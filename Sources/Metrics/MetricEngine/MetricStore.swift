@@ -20,6 +20,9 @@ public struct MetricStoreOptions: Sendable {
     public var queryParallelism = 2
 
     public init() {}
+
+    /// Another process writes what is read here, and there is no log to be had.
+    var isFollowing: Bool { region.isReadOnly && region.logDirectory == nil }
 }
 
 /// Metrics on a storage region: series by their labels, samples by series and time.
@@ -56,8 +59,8 @@ public final class MetricStore: Sendable {
         let names = MetricNames()
         let registry = SeriesRegistry(
             segmentLength: options.segmentLength, limits: options.limits, names: names, random: environment.random)
-        let isFollowing = options.region.isReadOnly && options.region.logDirectory == nil
-        let materialiser = SeriesMaterialiser(registry: registry, time: environment.time, isFollowing: isFollowing)
+        let materialiser = SeriesMaterialiser(
+            registry: registry, time: environment.time, isFollowing: options.isFollowing)
         let region = try await Region.open(
             options.region,
             tables: [
@@ -87,8 +90,7 @@ public final class MetricStore: Sendable {
         self.options = options
         metadataCache = metadata
         indexes = SegmentIndexCache(
-            limit: options.indexCacheSize, hash: registry.hash,
-            isFollowing: options.region.isReadOnly && options.region.logDirectory == nil)
+            limit: options.indexCacheSize, hash: registry.hash, isFollowing: options.isFollowing)
         tails = TailCache(limit: options.tailCacheSize)
         reserver = NumberReserver(region: region, registry: registry)
     }

@@ -96,8 +96,8 @@ enum OpenDatabase {
             let database = try await Database.openReadOnly(objects: store, options: options, environment: environment)
             let follower = BucketFollower(
                 database, objects: store, staleness: settings.objectStore.staleness, environment: environment)
-            return ServedBucket(
-                BucketDatabase(database, tally: bucket.tally, cache: store.cache, follower: follower), lock: lock)
+            return BucketDatabase(
+                database, tally: bucket.tally, cache: store.cache, follower: follower, lock: lock)
         }
         let report: @Sendable ([String]) -> Void = { lines in
             for line in lines { Terminal.printError("varve: \(line)") }
@@ -116,8 +116,7 @@ enum OpenDatabase {
             }, options: options, environment: environment,
             takesOver: settings.objectStore.takesOver ? report : nil)
         let cache = opened.withLock { $0?.cache }
-        return ServedBucket(
-            BucketDatabase(database, tally: bucket.tally, cache: cache, follower: nil), lock: nil)
+        return BucketDatabase(database, tally: bucket.tally, cache: cache, follower: nil, lock: nil)
     }
 
     /// For questions asked of a directory, whether a server has it or not: nothing in it is changed.
@@ -243,3 +242,4 @@ enum OpenDatabase {
 }
 
 extension Database: OpenedDatabase {}
+extension BucketDatabase: OpenedDatabase {}

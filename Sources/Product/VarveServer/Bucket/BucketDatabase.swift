@@ -1,6 +1,8 @@
 public import MetricModel
 public import ObjectStorage
+public import Platform
 public import PromQL
+import Synchronization
 public import Varve
 
 /// A database whose objects lie in a bucket, as the HTTP API sees it: it writes there, or follows who does.
@@ -12,14 +14,33 @@ public final class BucketDatabase: MetricDatabase {
     public let follower: BucketFollower?
     private let tally: StoreTally
     private let cache: RangeCache?
+    private let following: Task<Void, Never>?
+    private let lock: Mutex<(any FileLock)?>
 
-    /// - Parameter follower: nil: it writes.
-    public init(_ database: Database, tally: StoreTally, cache: RangeCache?, follower: BucketFollower?) {
+    /// - Parameters:
+    ///   - follower: nil: it writes. Looks from now on, until `close`.
+    ///   - lock: of the directory, where nothing else holds it.
+    public init(
+        _ database: Database, tally: StoreTally, cache: RangeCache?, follower: BucketFollower?, lock: (any FileLock)?
+    ) {
         self.database = database
         self.tally = tally
         self.cache = cache
         self.follower = follower
+        self.lock = Mutex(lock)
+        following = follower.map { follower in Task { await follower.run() } }
     }
+
+    /// As a whole: follower, database, lock.
+    public func close() async throws {
+        following?.cancel()
+        await following?.value
+        defer { lock.withLock { $0 = nil } }
+        try await database.close()
+    }
+
+    /// Why it writes nothing any more; nil while it does.
+    public var fencing: String? { database.fencing }
 
     public func query(
         _ expression: String, at time: Int64, options: QueryOptions
