@@ -15,7 +15,7 @@ import Testing
 
     private static var options: RegionOptions {
         var options = RegionOptions()
-        options.memoryLimit = ByteCount(24 * 100)
+        options.memoryLimit = ByteCount(16 * 100)
         options.logDirectory = "/log"
         options.logSegmentSize = .kibibytes(64)
         return options

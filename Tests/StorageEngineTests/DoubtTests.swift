@@ -142,7 +142,7 @@ import Testing
         store.fail(.put, under: "samples/", .before(.refused))
         await #expect(throws: StorageError.self) { try await region.flush() }
         #expect(region.writer.pressure.age == .seconds(700))
-        #expect(region.writer.pressure.bytes == 24)
+        #expect(region.writer.pressure.bytes == 16)
         #expect(
             FlushPolicy.isDue(
                 held: region.writer.pressure.bytes, age: region.writer.pressure.age, options: options))
@@ -169,7 +169,7 @@ import Testing
         try await world.write((1, 1, 1))
         let reader = world.region.snapshot
         try await world.region.flush()
-        #expect(world.region.writer.budget.inUse == 24)
+        #expect(world.region.writer.budget.inUse == 16)
         #expect(world.region.writer.unflushedBytes == 0)
         #expect(try await reader.allSamples().count == 1)
         try await world.region.close()

@@ -112,7 +112,7 @@ import Testing
     @Test func aFullMemoryRefusesAndKeepsNothingOfTheWrite() async throws {
         var options = RegionOptions()
         options.runsInBackground = false
-        options.memoryLimit = ByteCount(24 * 100)
+        options.memoryLimit = ByteCount(16 * 100)
         let region = try await Region.open(
             options, tables: [TestTables.samples], contributor: nil, store: MemoryStore(),
             environment: .simulated(seed: 3))

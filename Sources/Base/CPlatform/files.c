@@ -3,6 +3,9 @@
 #include "CPlatform.h"
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sys/resource.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,4 +47,12 @@ int varve_descriptor_limit(int raise) {
         if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return (int)most;
     }
     return limit.rlim_cur < 1000000 ? (int)limit.rlim_cur : 1000000;
+}
+
+void varve_return_large_blocks(void) {
+#ifdef __GLIBC__
+    // Without this the threshold follows the largest block that was ever freed, up to 32 MiB.
+    mallopt(M_MMAP_THRESHOLD, 256 << 10);
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+#endif
 }

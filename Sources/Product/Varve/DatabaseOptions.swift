@@ -8,8 +8,8 @@ public import WAL
 public struct DatabaseOptions: Sendable {
     /// What an acknowledged append survives. Default `.always`: the loss of power.
     public var durability = Durability.always
-    /// Rows in memory go to objects above this size. 1 MiB … 4 GiB; default 64 MiB.
-    public var flushSize = ByteCount.mebibytes(64)
+    /// Rows in memory go to objects above this size. 1 MiB … 4 GiB; default 48 MiB.
+    public var flushSize = ByteCount.mebibytes(48)
     /// …or when the oldest is this old. 1 s … 1 day; default 10 min.
     public var flushAge = Duration.seconds(600)
     /// Bytes that unflushed rows may hold before appends are refused with 'try again'. Default 512 MiB.

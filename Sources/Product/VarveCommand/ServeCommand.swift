@@ -39,7 +39,7 @@ struct ServeCommand: AsyncParsableCommand {
     var listen: String?
     @Option(help: ArgumentHelp("Rows go from memory to files after this long. (default: 10m)", valueName: "duration"))
     var flushAge: String?
-    @Option(help: ArgumentHelp("…or when they hold this much. (default: 64MiB)", valueName: "size"))
+    @Option(help: ArgumentHelp("…or when they hold this much. (default: 48MiB)", valueName: "size"))
     var flushSize: String?
     @Option(
         help: ArgumentHelp(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Platform
 import VarveServer
 
 #if canImport(Glibc)
@@ -11,6 +12,7 @@ import VarveServer
 enum Main {
     /// ArgumentParser's own `main` would end with 64 on wrong usage; ours is 2.
     static func main() async {
+        FreedMemory.returnLargeBlocks()
         do {
             var command = try VarveCommand.parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

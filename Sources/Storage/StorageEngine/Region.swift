@@ -94,7 +94,7 @@ public final class Region: Sendable {
 
     /// Bytes that the rows will hold. What no flush makes room for is not a matter of later.
     private func heldSize(of batch: WriteBatch) throws(StorageError) -> Int {
-        let size = BatchPlacement.memorySize(batch.rows)
+        let size = BatchPlacement.memorySize(batch.rows, tables)
         guard size <= writer.budget.limit else {
             throw StorageError(
                 .refused,

@@ -15,8 +15,8 @@ public struct RegionOptions: Sendable {
     public var durability = Durability.always
     /// A log file's size. Default 64 MiB.
     public var logSegmentSize = ByteCount.mebibytes(64)
-    /// Mem parts of the region are flushed above this size, as held. 1 MiB … 4 GiB; default 64 MiB.
-    public var flushSize = ByteCount.mebibytes(64)
+    /// Mem parts of the region are flushed above this size, as held. 1 MiB … 4 GiB; default 48 MiB.
+    public var flushSize = ByteCount.mebibytes(48)
     /// …or this long after their first write. 1 s … 1 day; default 10 min.
     public var flushAge = Duration.seconds(600)
     /// What mem parts may hold before writers wait, and then are told to come back later. Default 512 MiB.

@@ -30,6 +30,9 @@ int varve_open(const char *path, int flags, int mode);
 /// Most file descriptors that this process may have open; with `raise` as many as it may ask for, at most a million.
 int varve_descriptor_limit(int raise);
 
+/// Has blocks of 256 KiB and more given back to the system as soon as they are freed, where the allocator can be told.
+void varve_return_large_blocks(void);
+
 /// Takes an exclusive open-file-description lock without waiting; 0 or an errno.
 int varve_lock_exclusive(int descriptor);
 

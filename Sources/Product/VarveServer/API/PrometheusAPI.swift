@@ -42,7 +42,7 @@ struct PrometheusAPI: Sendable {
         return answer
     }
 
-    /// A write about which `WriteInterception` has nothing to say. Needs no task; `send` is called once, at once or on
+    /// A write about which nothing is to be said before its body is decoded: see `WriteSelection`. Needs no task; `send` is called once, at once or on
     /// another thread, where it must be short.
     func write(_ request: APIRequest, _ send: @escaping @Sendable (APIAnswer) -> Void) {
         let started = environment.time.monotonic()

@@ -7,12 +7,12 @@ import NIOHTTPTypesHTTP1
 import NIOSSL
 import Platform
 
-/// One connection: Hummingbird's HTTP/1 channel with two handlers of ours.
+/// One connection: Hummingbird's HTTP/1 channel with handlers of ours.
 ///
-///     socket → TLS → HTTP decoder → ConnectionWatch → LastAnswer → idle and shutdown → WriteHandler → Hummingbird
+///     socket → HeaderClock → TLS → WriteHandler → HTTP decoder → ConnectionWatch → ConnectionLife → Hummingbird
 ///
-/// `WriteHandler` stands behind the one that counts requests, so that idle time-out and graceful shutdown see writes as
-/// they see everything else.
+/// `WriteHandler` tells the two behind it of the requests that it answers itself, so that idle time-out, slow heads and
+/// graceful shutdown see writes as they see everything else.
 struct APIChannel: ServerChildChannel, HTTPChannelHandler {
     typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
 
@@ -26,6 +26,11 @@ struct APIChannel: ServerChildChannel, HTTPChannelHandler {
             let pipeline = channel.pipeline.syncOperations
             let tls = api.state.access.tlsContext
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
+            let watch = ConnectionWatch(
+                writeTimeout: api.options.writeTimeout, headerTimeout: api.options.headerTimeout,
+                tally: api.state.connections, watches: api.state.watches)
+            let life = ConnectionLife(idleTimeout: api.options.idleTimeout)
+            try pipeline.addHandler(WriteHandler(api: api, bodies: bodies, life: life, parts: watch.parts))
             var limits = NIOHTTPDecoderLimitConfiguration()
             // GET queries may be 64 KiB long; the request line counts as a field.
             limits.maxHeaderFieldSize = 80 << 10
@@ -35,13 +40,8 @@ struct APIChannel: ServerChildChannel, HTTPChannelHandler {
                 withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
                 withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: tls != nil))
-            try pipeline.addHandler(
-                ConnectionWatch(
-                    writeTimeout: api.options.writeTimeout, headerTimeout: api.options.headerTimeout,
-                    tally: api.state.connections, watches: api.state.watches))
-            try pipeline.addHandler(LastAnswer())
-            try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: api.options.idleTimeout, logger: logger))
-            try pipeline.addHandler(WriteHandler(api: api, bodies: bodies))
+            try pipeline.addHandler(watch)
+            try pipeline.addHandler(life)
             return try NIOAsyncChannel(
                 wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
         }

@@ -18,7 +18,7 @@ final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler, Sen
     private let state = Mutex(State())
     private let writeTimeout: TimeAmount
     private let headerTimeout: TimeAmount
-    private let parts = HeaderClock.Parts()
+    let parts = HeaderClock.Parts()
     private let tally: ConnectionTally
     private let watches: ConnectionWatches
 

@@ -1,26 +1,28 @@
 import HTTPTypes
 import NIOCore
-import NIOHTTPTypes
 import Platform
 
-/// Carries remote write past the framework: a body goes from the event loop to the database, its answer back, and nothing
-/// else is woken. With small bodies the framework costs more than the work.
+/// Carries remote write past HTTP's machinery: a body goes from the socket's bytes to the database, its answer back, and
+/// nothing else is woken. With small bodies all the rest costs more than the work.
 ///
-/// - Only what is plain is taken: a POST to the write path with a declared length, while nothing else of the connection
-///   is being answered. All the rest goes on to Hummingbird and is refused, or answered, there.
-/// - Answers leave in the order of their requests: while one is being made, parts that follow wait here and no more is
+/// - It sees the bytes before the HTTP parser does and knows where each request ends as long as heads are plain
+///   (`PlainHead`); from the first that is not, everything goes on unseen.
+/// - Only plain writes are taken: a POST to the write path with a declared length, about which nothing is to be said before
+///   the database has seen the body, while nothing else of the connection is being answered. All the rest goes on to
+///   Hummingbird and is refused, or answered, there.
+/// - Answers leave in the order of their requests: while one is being made, bytes that follow wait here and no more is
 ///   read from the connection.
 /// - A body's memory is reserved before it is held, and given back with the answer.
 ///
 /// Used on its event loop only.
 final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPRequestPart
-    typealias InboundOut = HTTPRequestPart
-    typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = HTTPResponsePart
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     private struct Incoming {
-        var request: APIRequest
+        var body: [UInt8] = []
         let declared: Int
         let reservation: MemoryReservation
         let pace: BodyPace
@@ -28,8 +30,11 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private enum Phase {
-        /// Parts go on to the framework.
-        case passing
+        /// At the start of a request.
+        case between
+        /// So many bytes of a request go on.
+        case passing(Int)
+        case passingAll
         case receiving(Incoming)
         case answering
     }
@@ -40,81 +45,135 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let api: PrometheusAPI
     private let bodies: MemoryBudget
-    private let interception: WriteInterception
-    private var phase = Phase.passing
+    private let life: ConnectionLife
+    private let parts: HeaderClock.Parts
+    private let selection: WriteSelection
+    private var phase = Phase.between
+    /// What was read and is not shared out: part of a head, or what came while a write was being answered.
+    private var pending = ByteBuffer()
     /// Of the second in which the last answer was sent.
     private var date: (second: Int64, text: String) = (-1, "")
-    /// Requests that went on and have not been answered.
-    private var passed = 0
-    /// What came while a write was being answered: at most what one read of the socket holds.
-    private var held: [HTTPRequestPart] = []
     private var holdsRead = false
     private var holdsEndOfInput = false
 
-    init(api: PrometheusAPI, bodies: MemoryBudget) {
+    /// - Parameters:
+    ///   - life: of this connection, further back in the pipeline.
+    ///   - parts: what its clock for heads counts.
+    init(api: PrometheusAPI, bodies: MemoryBudget, life: ConnectionLife, parts: HeaderClock.Parts) {
         self.api = api
         self.bodies = bodies
-        interception = WriteInterception(api.options)
+        self.life = life
+        self.parts = parts
+        selection = WriteSelection(api.options)
     }
 
     // MARK: Requests
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let part = unwrapInboundIn(data)
-        if case .answering = phase {
-            held.append(part)
-        } else {
-            take(part, context)
+        if case .passingAll = phase { return context.fireChannelRead(data) }
+        var bytes = unwrapInboundIn(data)
+        if pending.readableBytes == 0 { pending = bytes } else { pending.writeBuffer(&bytes) }
+        shareOut(context)
+    }
+
+    private func shareOut(_ context: ChannelHandlerContext) {
+        // What was read is let go with its last byte.
+        defer { if pending.readableBytes == 0 { pending = ByteBuffer() } }
+        while pending.readableBytes > 0 {
+            switch phase {
+            case .between:
+                guard begin(context) else { return }
+            case .passing(let rest):
+                guard let some = pending.readSlice(length: min(rest, pending.readableBytes)) else { return }
+                phase = some.readableBytes == rest ? .between : .passing(rest - some.readableBytes)
+                context.fireChannelRead(wrapInboundOut(some))
+            case .receiving: receive(context)
+            case .answering: return
+            case .passingAll: return passAll(context)
+            }
         }
     }
 
-    private func take(_ part: HTTPRequestPart, _ context: ChannelHandlerContext) {
-        switch (phase, part) {
-        case (.passing, .head(let head)):
-            if passed == 0, let incoming = begin(head) {
-                phase = .receiving(incoming)
-                return
+    /// At the start of a request. - Returns: whether there is more to do with what was read.
+    private func begin(_ context: ChannelHandlerContext) -> Bool {
+        let reading = pending.withUnsafeReadableBytes { PlainHead.read($0) }
+        switch reading {
+        case .incomplete: return false
+        case .other:
+            passAll(context)
+            return false
+        case .whole(let head):
+            let declared = life.inProgress == 0 && life.isOpen ? take(head) : nil
+            if let declared {
+                pending.moveReaderIndex(forwardBy: head.length)
+                parts.note()
+                life.requestBegan(context)
+                phase = .receiving(declared)
+                return true
             }
-            passed += 1
-            context.fireChannelRead(wrapInboundOut(part))
-        case (.receiving(var incoming), .body(let bytes)):
-            // One owner, or the append would copy what is there.
-            phase = .passing
-            incoming.request.body.append(contentsOf: bytes.readableBytesView)
-            incoming.pace.note(bytes.readableBytes)
-            // Most bodies are here in one piece and need no clock.
-            if incoming.watch == nil, incoming.request.body.count < incoming.declared {
-                incoming.watch = incoming.pace.watch(context.channel, api.state.connections)
-            }
-            phase = .receiving(incoming)
-        case (.receiving(let incoming), .end):
-            incoming.watch?.cancel()
-            phase = .answering
-            answer(incoming, context)
-        case (.passing, _), (.receiving, .head), (.answering, _):
-            context.fireChannelRead(wrapInboundOut(part))
+            guard let bytes = pending.readSlice(length: head.length) else { return false }
+            let before = life.begun
+            phase = head.contentLength.map { $0 > 0 ? .passing($0) : .between } ?? .between
+            context.fireChannelRead(wrapInboundOut(bytes))
+            // A parser that does not take it for a request will not take what follows for one.
+            if life.begun == before { phase = .passingAll }
+            return true
         }
+    }
+
+    private func passAll(_ context: ChannelHandlerContext) {
+        phase = .passingAll
+        let rest = pending
+        pending = ByteBuffer()
+        if rest.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(rest)) }
     }
 
     /// nil: not for us, or not now.
-    private func begin(_ head: HTTPRequest) -> Incoming? {
-        guard let declared = interception.declaredLength(of: head),
-            api.database.isReady, !api.state.isStopping,
+    private func take(_ head: PlainHead) -> Incoming? {
+        let (length, authorization) = pending.withUnsafeReadableBytes { bytes in
+            (
+                selection.declaredLength(of: head, in: bytes),
+                head.authorization.map { String(decoding: bytes[$0], as: UTF8.self) }
+            )
+        }
+        guard let length, api.database.isReady, !api.state.isStopping,
             // A password that must be checked first takes time: the framework's way has it.
-            api.state.access.control.quickVerdict(head.headerFields[.authorization], for: .write) == .allowed,
-            let reservation = bodies.reserve(declared)
+            api.state.access.control.quickVerdict(authorization, for: .write) == .allowed,
+            let reservation = bodies.reserve(length)
         else { return nil }
-        var request = APIRequest(method: "POST", target: head.path ?? "")
-        request.body.reserveCapacity(declared)
-        return Incoming(
-            request: request, declared: declared, reservation: reservation, pace: BodyPace(declared: declared))
+        return Incoming(declared: length, reservation: reservation, pace: BodyPace(declared: length))
+    }
+
+    private func receive(_ context: ChannelHandlerContext) {
+        guard case .receiving(var incoming) = phase else { return }
+        // One owner, or the append would copy what is there.
+        phase = .answering
+        let wanted = min(incoming.declared - incoming.body.count, pending.readableBytes)
+        if incoming.body.isEmpty { incoming.body.reserveCapacity(incoming.declared) }
+        pending.readWithUnsafeReadableBytes { bytes in
+            incoming.body.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[..<wanted]))
+            return wanted
+        }
+        parts.note()
+        life.requestWentOn(context)
+        incoming.pace.note(wanted)
+        guard incoming.body.count == incoming.declared else {
+            // Most bodies are here in one piece and need no clock.
+            if incoming.watch == nil { incoming.watch = incoming.pace.watch(context.channel, api.state.connections) }
+            phase = .receiving(incoming)
+            return
+        }
+        incoming.watch?.cancel()
+        life.requestIsWhole()
+        answer(incoming, context)
     }
 
     // MARK: Answers
 
     private func answer(_ incoming: Incoming, _ context: ChannelHandlerContext) {
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
-        let (api, request, reservation, loop) = (api, incoming.request, incoming.reservation, context.eventLoop)
+        let (api, reservation, loop) = (api, incoming.reservation, context.eventLoop)
+        let request = APIRequest(method: "POST", path: selection.usualPath, body: incoming.body)
         let send: @Sendable (APIAnswer) -> Void = { answer in
             withExtendedLifetime(reservation) {}
             loop.execute { bound.value.handler.send(answer, bound.value.context) }
@@ -127,29 +186,33 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func send(_ answer: APIAnswer, _ context: ChannelHandlerContext) {
-        var head = HTTPResponse(status: .init(code: answer.status), headerFields: APIResponder.fields(answer.headers))
-        let body = answer.wholeBody
-        head.headerFields.append(HTTPField(name: .date, value: dateText()))
-        // 204 must not have a length (RFC 9110, 8.6).
-        if answer.status != 204 {
-            head.headerFields.append(HTTPField(name: .contentLength, value: String(body.count)))
-        }
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if !body.isEmpty { context.write(wrapOutboundOut(.body(ByteBuffer(bytes: body))), promise: nil) }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-
-        phase = .passing
-        let waiting = held
-        held = []
-        for (i, part) in waiting.enumerated() {
-            if case .answering = phase {
-                held = Array(waiting[i...])
-                return
-            }
-            take(part, context)
-        }
+        // Nobody is there any more.
+        guard context.channel.isActive else { return }
+        context.writeAndFlush(wrapOutboundOut(text(of: answer, context)), promise: nil)
+        phase = .between
+        life.requestWasAnswered(context)
+        shareOut(context)
         if case .answering = phase { return }
         resume(context)
+    }
+
+    private func text(of answer: APIAnswer, _ context: ChannelHandlerContext) -> ByteBuffer {
+        let body = answer.wholeBody
+        var text = context.channel.allocator.buffer(capacity: 320 + body.count)
+        text.writeString("HTTP/1.1 \(answer.status) \(HTTPResponse.Status(code: answer.status).reasonPhrase)\r\n")
+        for (name, value) in answer.headers {
+            text.writeString(name)
+            text.writeStaticString(": ")
+            text.writeString(value)
+            text.writeStaticString("\r\n")
+        }
+        text.writeStaticString("date: ")
+        text.writeString(dateText())
+        // 204 must not have a length (RFC 9110, 8.6).
+        if answer.status != 204 { text.writeString("\r\ncontent-length: \(body.count)") }
+        text.writeStaticString("\r\n\r\n")
+        text.writeBytes(body)
+        return text
     }
 
     private func dateText() -> String {
@@ -161,7 +224,7 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func resume(_ context: ChannelHandlerContext) {
         if holdsEndOfInput {
             holdsEndOfInput = false
-            context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+            endInput(context, ChannelEvent.inputClosed)
         }
         if holdsRead {
             holdsRead = false
@@ -175,35 +238,59 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
         if case .answering = phase { holdsRead = true } else { context.read() }
     }
 
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = unwrapOutboundIn(data) { passed -= 1 }
-        context.write(data, promise: promise)
-    }
-
     /// A client that has sent everything and closed its side still wants its answer: the framework would hang up.
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .answering = phase, let event = event as? ChannelEvent, event == .inputClosed {
-            holdsEndOfInput = true
-        } else {
-            context.fireUserInboundEventTriggered(event)
+        guard let closing = event as? ChannelEvent, closing == .inputClosed else {
+            return context.fireUserInboundEventTriggered(event)
         }
+        if case .answering = phase { holdsEndOfInput = true } else { endInput(context, event) }
+    }
+
+    private func endInput(_ context: ChannelHandlerContext, _ event: Any) {
+        // Half a head: what is said of it, the general parser says.
+        if case .between = phase { passAll(context) }
+        context.fireUserInboundEventTriggered(event)
     }
 
     /// What is cut off was never whole: nothing of it is stored.
     func channelInactive(context: ChannelHandlerContext) {
-        if case .receiving(let incoming) = phase {
-            incoming.watch?.cancel()
-            phase = .passing
-        }
-        held = []
+        if case .receiving(let incoming) = phase { incoming.watch?.cancel() }
+        phase = .passingAll
+        pending = ByteBuffer()
         context.fireChannelInactive()
     }
+}
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if case .receiving(let incoming) = phase {
-            incoming.watch?.cancel()
-            phase = .passing
+/// Which requests `WriteHandler` takes: those that nothing is to be said about before the database has seen the body.
+struct WriteSelection {
+    let usualPath: String
+    private let prefix: String
+    private let maximumBody: Int
+
+    init(_ options: ServerOptions) {
+        prefix = options.routePrefix
+        usualPath = prefix + "/api/v1/write"
+        maximumBody = min(options.maximumBody, WriteRoute.maximumBody)
+    }
+
+    /// The declared bytes of the body; nil for what the framework's way shall answer.
+    /// - Parameter bytes: those that `head` was read from.
+    func declaredLength(of head: PlainHead, in bytes: UnsafeRawBufferPointer) -> Int? {
+        func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+        guard PlainHead.has(bytes, head.method, "POST"), !head.hasDemands, let length = head.contentLength,
+            (1...maximumBody).contains(length)
+        else { return nil }
+        if let encoding = head.contentEncoding, !PlainHead.has(bytes, encoding, "snappy") { return nil }
+        if let type = head.contentType, !PlainHead.has(bytes, type, "application/x-protobuf"),
+            WriteRoute.refusal(of: ["content-type": text(type)]) != nil
+        {
+            return nil
         }
-        context.fireErrorCaught(error)
+        guard bytes[head.target].elementsEqual(usualPath.utf8) || isWrite(text(head.target)) else { return nil }
+        return length
+    }
+
+    private func isWrite(_ target: String) -> Bool {
+        Route.find(String(target.prefix { $0 != "?" }), prefix: prefix)?.route == .write
     }
 }

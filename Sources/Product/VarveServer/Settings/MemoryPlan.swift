@@ -36,7 +36,7 @@ public struct MemoryPlan: Sendable, Equatable {
 
     /// Mem parts are flushed well before they fill their share.
     public func flushSize(wanted: ByteCount?) -> ByteCount {
-        wanted ?? min(.mebibytes(64), ByteCount(rows.bytes / 4))
+        wanted ?? min(.mebibytes(48), ByteCount(rows.bytes / 4))
     }
 }
 

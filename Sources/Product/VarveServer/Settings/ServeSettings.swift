@@ -202,7 +202,7 @@ public struct ServeSettings: Sendable, Equatable {
     public var shown: [(name: String, value: String)] {
         [
             ("data", dataDirectory), ("listen", ListenAddress.text(host, port)),
-            ("flush-age", Self.text(flushAge)), ("flush-size", flushSize.map { "\($0)" } ?? "64 MiB or less"),
+            ("flush-age", Self.text(flushAge)), ("flush-size", flushSize.map { "\($0)" } ?? "48 MiB or less"),
             ("durability", durability.rawValue),
             ("memory-limit", memoryLimit.map { "\($0)" } ?? "60 % of the memory"), ("disk-reserve", "\(diskReserve)"),
             ("retention", Self.text(retention)),

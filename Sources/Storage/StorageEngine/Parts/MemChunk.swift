@@ -9,6 +9,7 @@ import Synchronization
 final class MemChunk: @unchecked Sendable {
     private enum Storage {
         case int64(UnsafeMutablePointer<Int64>)
+        case packed(UnsafeMutablePointer<UInt32>, IntegerPacking)
         case float64(UnsafeMutablePointer<Double>)
         /// `ends[i]` is where value i ends in `arena`.
         case bytes(ends: UnsafeMutablePointer<UInt32>, arena: UnsafeMutablePointer<UInt8>)
@@ -30,14 +31,21 @@ final class MemChunk: @unchecked Sendable {
     /// First and last time of the first `rows` rows, once somebody asked.
     private let times = Mutex<(rows: Int, bounds: ClosedRange<Int64>)?>(nil)
 
-    /// - Parameter arenaCapacity: bytes for each column of byte strings.
-    init(schema: Schema, capacity: Int, arenaCapacity: Int) {
+    /// - Parameters:
+    ///   - arenaCapacity: bytes for each column of byte strings.
+    ///   - packings: one for each column; nil: its integers stay whole.
+    init(schema: Schema, capacity: Int, arenaCapacity: Int, packings: [IntegerPacking?]? = nil) {
         self.schema = schema
         self.capacity = capacity
         self.arenaCapacity = arenaCapacity
-        for column in schema.columns {
+        for (i, column) in schema.columns.enumerated() {
             switch column.type {
-            case .int64, .timestamp: columns.append(.int64(.allocate(capacity: capacity)))
+            case .int64, .timestamp:
+                if let packing = packings?[i] {
+                    columns.append(.packed(.allocate(capacity: capacity), packing))
+                } else {
+                    columns.append(.int64(.allocate(capacity: capacity)))
+                }
             case .float64: columns.append(.float64(.allocate(capacity: capacity)))
             case .bytes, .text:
                 columns.append(.bytes(ends: .allocate(capacity: capacity), arena: .allocate(capacity: arenaCapacity)))
@@ -51,6 +59,7 @@ final class MemChunk: @unchecked Sendable {
         for column in columns {
             switch column {
             case .int64(let values): values.deallocate()
+            case .packed(let values, _): values.deallocate()
             case .float64(let values): values.deallocate()
             case .bytes(let ends, let arena):
                 ends.deallocate()
@@ -61,7 +70,16 @@ final class MemChunk: @unchecked Sendable {
         for flags in validity { flags?.deallocate() }
     }
 
+    /// Whether integers whose bits, column by column, are among `bits` fit it: see `IntegerPacking`.
+    func covers(_ bits: [UInt64]) -> Bool {
+        for (i, column) in columns.enumerated() {
+            if case .packed(_, let packing) = column, !packing.covers(bits[i]) { return false }
+        }
+        return true
+    }
+
     /// Appends as many rows of `range` as fit, in order; returns how many. Writer's lock held.
+    /// - Precondition: the chunk covers their integers.
     func append(_ batch: RecordBatch, _ range: Range<Int>) -> Int {
         var take = min(range.count, capacity - count)
         for (i, column) in columns.enumerated() {
@@ -77,6 +95,10 @@ final class MemChunk: @unchecked Sendable {
             switch (column, batch.columns[i].values) {
             case (.int64(let target), .int64(let source)):
                 source.withUnsafeBufferPointer { copy($0, rows, target) }
+            case (.packed(let target, let packing), .int64(let source)):
+                source.withUnsafeBufferPointer { source in
+                    for (k, row) in rows.enumerated() { target[count + k] = packing.pack(source[row]) }
+                }
             case (.float64(let target), .float64(let source)):
                 source.withUnsafeBufferPointer { copy($0, rows, target) }
             case (.bool(let target), .bool(let source)):
@@ -113,9 +135,12 @@ final class MemChunk: @unchecked Sendable {
     }
 
     /// Integers of column `i`, the first `rows` of them. The chunk must outlive the use.
-    func int64s(_ i: Int, rows: Int) -> UnsafeBufferPointer<Int64> {
-        guard case .int64(let values) = columns[i] else { preconditionFailure("not a column of integers") }
-        return UnsafeBufferPointer(start: values, count: rows)
+    func int64s(_ i: Int, rows: Int) -> StoredIntegers {
+        switch columns[i] {
+        case .int64(let values): return StoredIntegers(form: .plain(values), count: rows)
+        case .packed(let values, let packing): return StoredIntegers(form: .packed(values, packing), count: rows)
+        default: preconditionFailure("not a column of integers")
+        }
     }
 
     /// The rows `order` points at, as columns, in that order.
@@ -134,7 +159,7 @@ final class MemChunk: @unchecked Sendable {
         for i in wanted {
             let values: ColumnValues
             switch columns[i] {
-            case .int64(let source): values = .int64(order.map { source[Int($0)] })
+            case .int64, .packed: values = .int64(int64s(i, rows: count).gather(order))
             case .float64(let source): values = .float64(order.map { source[Int($0)] })
             case .bool(let source): values = .bool(order.map { source[Int($0)] })
             case .bytes(let ends, let arena):
@@ -161,6 +186,7 @@ final class MemChunk: @unchecked Sendable {
         return columns.prefix(schema.keyCount).allSatisfy { column in
             switch column {
             case .int64(let values): return values[a] == values[b]
+            case .packed(let values, _): return values[a] == values[b]
             case .float64(let values): return values[a].bitPattern == values[b].bitPattern
             case .bool(let values): return values[a] == values[b]
             case .bytes(let ends, let arena):
@@ -177,11 +203,13 @@ final class MemChunk: @unchecked Sendable {
     func timeBounds(rows: Int) -> ClosedRange<Int64>? {
         guard rows > 0, let column = schema.timeColumn else { return nil }
         if let known = times.withLock({ $0 }), known.rows == rows { return known.bounds }
-        let values = int64s(column, rows: rows)
-        var (first, last) = (values[0], values[0])
-        for time in values { (first, last) = (min(first, time), max(last, time)) }
-        times.withLock { $0 = (rows, first...last) }
-        return first...last
+        let bounds = int64s(column, rows: rows).withWhole { values in
+            var (first, last) = (values[0], values[0])
+            for time in values { (first, last) = (min(first, time), max(last, time)) }
+            return first...last
+        }
+        times.withLock { $0 = (rows, bounds) }
+        return bounds
     }
 
     /// The first `rows` rows in key order, arrival order among equals. Sorted once and remembered.
@@ -196,7 +224,7 @@ final class MemChunk: @unchecked Sendable {
     func keyStretches(in order: [UInt32]) -> KeyStretches? {
         guard hasTwoIntegerKeys else { return nil }
         if let known = stretches.withLock({ $0 }), known.rows == order.count { return known }
-        let made = KeyStretches(order, int64s(0, rows: order.count))
+        let made = int64s(0, rows: order.count).withWhole { KeyStretches(order, $0) }
         stretches.withLock { $0 = made }
         return made
     }
@@ -208,7 +236,9 @@ final class MemChunk: @unchecked Sendable {
 
     private func sortedOrder(rows: Int) -> [UInt32] {
         if hasTwoIntegerKeys {
-            return SortOrder.byTwoIntegers(int64s(0, rows: rows), int64s(1, rows: rows))
+            return int64s(0, rows: rows).withWhole { first in
+                int64s(1, rows: rows).withWhole { SortOrder.byTwoIntegers(first, $0) }
+            }
         }
         let all = gather((0..<UInt32(rows)).map { $0 })
         return SortOrder.byComparison(KeyColumns(all), rows: rows)

@@ -31,6 +31,9 @@ final class MemPart: @unchecked Sendable {
     private(set) var chunks: [MemChunk] = []
     /// All chunks but the last, with all their rows: shared by every view since the last one was begun.
     private var sealed: [MemPartView.Piece] = []
+    /// The bits that any integer of a column has so far. They only grow: a chunk that does not cover them is followed by
+    /// one that does, at most once for each bit.
+    private var bits: [UInt64]
     private(set) var minSequence: SequenceNumber?
     private(set) var maxSequence: SequenceNumber?
 
@@ -38,13 +41,15 @@ final class MemPart: @unchecked Sendable {
         self.place = place
         self.schema = schema
         self.reservation = reservation
+        bits = [UInt64](repeating: 0, count: schema.columns.count)
     }
 
     /// Writer's lock held. Sequence numbers rise from call to call.
     func append(_ batch: RecordBatch, _ range: Range<Int>, sequence: SequenceNumber) {
         var rest = range
+        noteBits(batch, range)
         while !rest.isEmpty {
-            if let last = chunks.last {
+            if let last = chunks.last, last.covers(bits) {
                 let taken = last.append(batch, rest)
                 rest = rest.lowerBound + taken..<rest.upperBound
                 if rest.isEmpty { break }
@@ -65,7 +70,20 @@ final class MemPart: @unchecked Sendable {
             guard case .bytes(let strings) = column.values else { continue }
             for row in range { widest = max(widest, strings.offsets[row + 1] - strings.offsets[row]) }
         }
-        return MemChunk(schema: schema, capacity: capacity, arenaCapacity: max(capacity * 64, widest))
+        let packings = bits.indices.map { IntegerPacking(base: base(of: $0), covering: bits[$0]) }
+        return MemChunk(
+            schema: schema, capacity: capacity, arenaCapacity: max(capacity * 64, widest), packings: packings)
+    }
+
+    private func base(of column: Int) -> Int64 { column == schema.timeColumn ? place.segment.lowerBound : 0 }
+
+    private func noteBits(_ batch: RecordBatch, _ range: Range<Int>) {
+        for (i, column) in batch.columns.enumerated() {
+            guard case .int64(let values) = column.values else { continue }
+            values.withUnsafeBufferPointer {
+                bits[i] |= IntegerPacking.bits(of: UnsafeBufferPointer(rebasing: $0[range]), base: base(of: i))
+            }
+        }
     }
 
     /// Where the next row would go. Writer's lock held.
@@ -122,7 +140,9 @@ struct MemPartView: Sendable {
     /// Distinct values of integer column `column`, ascending.
     func distinctKeys(_ column: Int) -> [Int64] {
         var seen = DistinctIntegers()
-        for piece in pieces { seen.insert(contentsOf: piece.chunk.int64s(column, rows: piece.rows)) }
+        for piece in pieces {
+            piece.chunk.int64s(column, rows: piece.rows).withWhole { seen.insert(contentsOf: $0) }
+        }
         return seen.sorted()
     }
 }
@@ -155,7 +175,7 @@ extension MemChunk {
 
     /// The rows of `order` whose key is among `wanted` (ascending).
     private static func select(
-        _ order: [UInt32], _ keys: UnsafeBufferPointer<Int64>, _ wanted: [Int64], isSortedByIt: Bool
+        _ order: [UInt32], _ keys: StoredIntegers, _ wanted: [Int64], isSortedByIt: Bool
     ) -> [UInt32] {
         guard isSortedByIt else {
             let set = Set(wanted)

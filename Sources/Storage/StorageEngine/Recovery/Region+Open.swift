@@ -161,7 +161,7 @@ extension Region {
             for record in records {
                 let rows = try record.rows(tables)
                 let placed = try BatchPlacement.place(rows, tables)
-                let size = BatchPlacement.memorySize(rows)
+                let size = BatchPlacement.memorySize(rows, tables)
                 var reservation = writer.budget.reserve(size)
                 if reservation == nil {
                     try await flush()

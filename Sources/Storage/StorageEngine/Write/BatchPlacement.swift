@@ -38,12 +38,19 @@ enum BatchPlacement {
     }
 
     /// Bytes that mem parts will hold for these rows.
-    static func memorySize(_ rows: [TableRows]) -> Int {
+    static func memorySize(_ rows: [TableRows], _ tables: [UInt16: TableDefinition]) -> Int {
         var sum = 0
         for entry in rows {
-            for column in entry.batch.columns {
+            let table = tables[entry.table]
+            for (i, column) in entry.batch.columns.enumerated() {
                 switch column.values {
-                case .int64(let values): sum += values.count * 8
+                case .int64(let values):
+                    // As mem parts pack them, unless their other rows prevent it.
+                    let length = table?.schema.timeColumn == i ? table?.segmentLength : nil
+                    let bits =
+                        length.map { UInt64(bitPattern: $0) }
+                        ?? values.withUnsafeBufferPointer { IntegerPacking.bits(of: $0, base: 0) }
+                    sum += values.count * (IntegerPacking(base: 0, covering: bits) == nil ? 8 : 4)
                 case .float64(let values): sum += values.count * 8
                 case .bool(let values): sum += values.count
                 case .bytes(let values): sum += values.bytes.count + values.count * 4
