@@ -111,19 +111,27 @@ public enum LabelEncoding {
             func complain(_ expected: String) {
                 problem = MalformedBytes(offset: name.lowerBound - bytes.startIndex, expected: expected)
             }
-            if name.isEmpty { complain("a label name that is not empty") }
-            if value.isEmpty { complain("a label value that is not empty") }
+            do throws(MalformedBytes) {
+                try validate(name: bytes[name], value: bytes[value])
+            } catch { complain(error.expected) }
             if let previous, !bytes[previous].lexicographicallyPrecedes(bytes[name]) {
                 complain("label names in byte order, each once")
             }
-            if bytes[name].elementsEqual(Labels.metricNameLabel.utf8) { complain("no __name__ among the labels") }
-            if !isUTF8(bytes[name]) || !isUTF8(bytes[value]) { complain("a label in UTF-8") }
             previous = name
         }
         if let problem { throw problem }
         guard encoded == bytes.count else {
             throw MalformedBytes(offset: 0, expected: "lengths in their shortest form")
         }
+    }
+
+    /// Throws unless the label may stand in canonical bytes.
+    public static func validate(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>) throws(MalformedBytes) {
+        func complain(_ expected: String) -> MalformedBytes { MalformedBytes(offset: 0, expected: expected) }
+        if name.isEmpty { throw complain("a label name that is not empty") }
+        if value.isEmpty { throw complain("a label value that is not empty") }
+        if name.elementsEqual(Labels.metricNameLabel.utf8) { throw complain("no __name__ among the labels") }
+        if !isUTF8(name) || !isUTF8(value) { throw complain("a label in UTF-8") }
     }
 
     private static func shortestLength(_ value: Int) -> Int {

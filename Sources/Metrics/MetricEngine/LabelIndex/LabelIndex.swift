@@ -27,11 +27,10 @@ struct LabelIndex: Sendable {
     private let hash: KeyedHash128
     private var taken: LabelIndexView?
     /// Codes of the series at hand; kept to spare an allocation each time.
-    private var scratchNames: [UInt32] = []
+    private var scratch = LabelSetCodes()
     /// Shape of the series inserted last, and its names.
     private var lastShape: UInt32?
     private var lastNames: [UInt32] = []
-    private var scratchCodes: [UInt32] = []
 
     /// - Parameter hash: keyed, so that no sender can aim at a collision.
     init(hash: KeyedHash128) {
@@ -63,20 +62,42 @@ struct LabelIndex: Sendable {
     /// The ordinal of a label set; nil when it is not here.
     /// - Parameter labels: canonical (`LabelEncoding`).
     func find(metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer) -> UInt32? {
-        guard let metricCode = metrics.code(of: metric) else { return nil }
-        var nameCodes: [UInt32] = []
-        var valueCodes: [UInt32] = []
+        var codes = LabelSetCodes()
+        return find(metric: metric, labels: labels, &codes) { _, _ in }.ordinal
+    }
+
+    /// The same, and what an `insert` needs if it is not here: behind what `codes` holds.
+    /// - Parameter note: given where each label's name and value lie in `labels`.
+    func find(
+        metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer, _ codes: inout LabelSetCodes,
+        _ note: (Range<Int>, Range<Int>) -> Void
+    ) -> (ordinal: UInt32?, entry: LabelSetCodes.Entry) {
+        let start = codes.names.count
+        var isKnown = true
         var cursor = LabelCursor(labels)
         while let (name, value) = cursor.next() {
+            note(name, value)
+            let place = codes.names.count - start
             let nameText = UnsafeRawBufferPointer(rebasing: labels[name])
-            guard let nameCode = guessedName(nameCodes.count, nameText) ?? names.code(of: nameText),
-                let code = values[Int(nameCode)].code(of: UnsafeRawBufferPointer(rebasing: labels[value]))
-            else { return nil }
-            nameCodes.append(nameCode)
-            valueCodes.append(code)
+            var code: UInt32?
+            let nameCode = guessedName(place, nameText) ?? names.code(of: nameText)
+            if let nameCode {
+                code = values[Int(nameCode)].code(nearby: UnsafeRawBufferPointer(rebasing: labels[value]))
+            }
+            isKnown = isKnown && code != nil
+            codes.names.append(nameCode ?? LabelSetCodes.unknown)
+            codes.values.append(code ?? LabelSetCodes.unknown)
         }
-        guard let shape = nameCodes == lastNames ? lastShape : shapes[nameCodes] else { return nil }
-        return identity.find(hashOf(metricCode, shape, valueCodes)) { has($0, metricCode, shape, valueCodes) }
+        let metricCode = metrics.code(nearby: metric)
+        let entry = LabelSetCodes.Entry(metric: metricCode ?? LabelSetCodes.unknown, labels: start..<codes.names.count)
+        guard isKnown, let metricCode, let shape = shape(of: codes.names(of: entry)) else { return (nil, entry) }
+        let values = codes.values(of: entry)
+        let found = identity.find(hashOf(metricCode, shape, values)) { has($0, metricCode, shape, values) }
+        return (found, entry)
+    }
+
+    private func shape(of nameCodes: ArraySlice<UInt32>) -> UInt32? {
+        nameCodes == lastNames[...] ? lastShape : shapes[Array(nameCodes)]
     }
 
     func find(metric: ArraySlice<UInt8>, labels: ArraySlice<UInt8>) -> UInt32? {
@@ -88,42 +109,99 @@ struct LabelIndex: Sendable {
     mutating func insert(
         metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer
     ) -> (ordinal: UInt32, isNew: Bool) {
-        let metricCode = metrics.intern(metric)
-        if Int(metricCode) == seriesOfMetric.count { seriesOfMetric.append(AppendColumn()) }
-        var nameCodes = scratchNames
-        var valueCodes = scratchCodes
-        scratchNames = []
-        scratchCodes = []
-        nameCodes.removeAll(keepingCapacity: true)
-        valueCodes.removeAll(keepingCapacity: true)
+        scratch.names.removeAll(keepingCapacity: true)
+        scratch.values.removeAll(keepingCapacity: true)
         var cursor = LabelCursor(labels)
         while let (name, value) = cursor.next() {
-            let nameText = UnsafeRawBufferPointer(rebasing: labels[name])
-            let nameCode = guessedName(nameCodes.count, nameText) ?? names.intern(nameText)
-            if Int(nameCode) == values.count { values.append(SymbolTable(hash: hash)) }
-            nameCodes.append(nameCode)
-            valueCodes.append(values[Int(nameCode)].intern(UnsafeRawBufferPointer(rebasing: labels[value])))
+            let nameCode = intern(
+                name: UnsafeRawBufferPointer(rebasing: labels[name]), at: scratch.names.count)
+            scratch.names.append(nameCode)
+            scratch.values.append(
+                values[Int(nameCode)].intern(UnsafeRawBufferPointer(rebasing: labels[value])))
         }
-        let shape = intern(shape: nameCodes)
-        let hashed = hashOf(metricCode, shape, valueCodes)
-        defer {
-            scratchNames = nameCodes
-            scratchCodes = valueCodes
+        return insertScratch(metric: intern(metric: metric))
+    }
+
+    /// The same for one that `find` took apart: only what was unknown is looked up, since others may have brought it.
+    mutating func insert(
+        metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer, _ codes: LabelSetCodes,
+        _ entry: LabelSetCodes.Entry
+    ) -> (ordinal: UInt32, isNew: Bool) {
+        scratch.names.removeAll(keepingCapacity: true)
+        scratch.values.removeAll(keepingCapacity: true)
+        var cursor = LabelCursor(labels)
+        for at in entry.labels {
+            guard let (name, value) = cursor.next() else { break }
+            var nameCode = codes.names[at]
+            if nameCode == LabelSetCodes.unknown {
+                nameCode = intern(name: UnsafeRawBufferPointer(rebasing: labels[name]), at: scratch.names.count)
+            }
+            var code = codes.values[at]
+            if code == LabelSetCodes.unknown {
+                code = values[Int(nameCode)].intern(UnsafeRawBufferPointer(rebasing: labels[value]))
+            }
+            scratch.names.append(nameCode)
+            scratch.values.append(code)
         }
-        if let known = identity.find(hashed, where: { has($0, metricCode, shape, valueCodes) }) {
+        let metricCode = entry.metric == LabelSetCodes.unknown ? intern(metric: metric) : entry.metric
+        return insertScratch(metric: metricCode)
+    }
+
+    /// The same for a row of label columns.
+    mutating func insert(metric: UInt32, _ matrix: LabelMatrix, row: Int) -> (ordinal: UInt32, isNew: Bool) {
+        scratch.names.removeAll(keepingCapacity: true)
+        scratch.values.removeAll(keepingCapacity: true)
+        var at = row
+        for name in matrix.names {
+            let code = matrix.values[at]
+            at += matrix.rows
+            guard code != LabelMatrix.absent else { continue }
+            scratch.names.append(name)
+            scratch.values.append(code)
+        }
+        return insertScratch(metric: metric)
+    }
+
+    private mutating func insertScratch(metric: UInt32) -> (ordinal: UInt32, isNew: Bool) {
+        let shape = intern(shape: scratch.names)
+        let hashed = hashOf(metric, shape, scratch.values[...])
+        if let known = identity.find(hashed, where: { has($0, metric, shape, scratch.values[...]) }) {
             return (known, false)
         }
         taken = nil
         let ordinal = UInt32(count)
         precondition(ordinal < SeriesOrdinal.limit)
+        let valueCodes = scratch.values
         valueCodes.withUnsafeBufferPointer { codes.append(contentsOf: $0) }
         codeEnds.append(codes.count)
-        metricOf.append(metricCode)
+        metricOf.append(metric)
         shapeOf.append(shape)
-        seriesOfMetric[Int(metricCode)].append(ordinal)
+        seriesOfMetric[Int(metric)].append(ordinal)
         identity.insert(hashed, ordinal)
         return (ordinal, true)
     }
+
+    // MARK: Symbols
+
+    mutating func intern(metric: UnsafeRawBufferPointer) -> UInt32 {
+        let code = metrics.intern(metric)
+        if Int(code) == seriesOfMetric.count { seriesOfMetric.append(AppendColumn()) }
+        return code
+    }
+
+    /// - Parameter place: of the label in its set, for a guess.
+    mutating func intern(name: UnsafeRawBufferPointer, at place: Int = .max) -> UInt32 {
+        let code = guessedName(place, name) ?? names.intern(name)
+        if Int(code) == values.count { values.append(SymbolTable(hash: hash)) }
+        return code
+    }
+
+    mutating func intern(value: UnsafeRawBufferPointer, ofName name: UInt32) -> UInt32 {
+        values[Int(name)].intern(value)
+    }
+
+    /// Makes room at once for so many series, those that are here among them.
+    mutating func reserve(_ total: Int) { identity.reserve(total) }
 
     mutating func insert(metric: ArraySlice<UInt8>, labels: ArraySlice<UInt8>) -> (ordinal: UInt32, isNew: Bool) {
         metric.withUnsafeBytes { metric in labels.withUnsafeBytes { insert(metric: metric, labels: $0) } }
@@ -154,7 +232,7 @@ struct LabelIndex: Sendable {
         return shape
     }
 
-    private func hashOf(_ metric: UInt32, _ shape: UInt32, _ valueCodes: [UInt32]) -> UInt32 {
+    private func hashOf(_ metric: UInt32, _ shape: UInt32, _ valueCodes: ArraySlice<UInt32>) -> UInt32 {
         // Codes are handed out by us in order of arrival, so mixing them well is enough; two multiplies each.
         var mixed = (UInt64(metric) << 32 | UInt64(shape)) &* 0x9e37_79b9_7f4a_7c15
         for code in valueCodes {
@@ -165,12 +243,16 @@ struct LabelIndex: Sendable {
         return UInt32(truncatingIfNeeded: mixed >> 32)
     }
 
-    private func has(_ ordinal: UInt32, _ metric: UInt32, _ shape: UInt32, _ valueCodes: [UInt32]) -> Bool {
+    private func has(_ ordinal: UInt32, _ metric: UInt32, _ shape: UInt32, _ valueCodes: ArraySlice<UInt32>) -> Bool {
         let i = Int(ordinal)
         guard metricOf[i] == metric, shapeOf[i] == shape else { return false }
         let start = i == 0 ? 0 : codeEnds[i - 1]
         // Same shape, same number of codes.
-        for (k, code) in valueCodes.enumerated() where codes[start + k] != code { return false }
+        var at = start
+        for code in valueCodes {
+            if codes[at] != code { return false }
+            at += 1
+        }
         return true
     }
 }
@@ -195,12 +277,18 @@ struct IdentityTable: Sendable {
         return nil
     }
 
+    /// Makes room for so many in all.
+    mutating func reserve(_ total: Int) {
+        var size = slots.count
+        while total * 4 > size * 3 { size *= 2 }
+        guard size > slots.count else { return }
+        let old = slots
+        slots = [UInt64](repeating: 0, count: size)
+        for slot in old where slot != 0 { place(slot) }
+    }
+
     mutating func insert(_ hash: UInt32, _ ordinal: UInt32) {
-        if (count + 1) * 4 > slots.count * 3 {
-            let old = slots
-            slots = [UInt64](repeating: 0, count: old.count * 2)
-            for slot in old where slot != 0 { place(slot) }
-        }
+        reserve(count + 1)
         place(UInt64(hash) << 32 | (UInt64(ordinal) + 1))
         count += 1
     }

@@ -27,6 +27,12 @@ struct SymbolTable: Sendable {
         find(text, UInt32(truncatingIfNeeded: hash.hash(text).low))
     }
 
+    /// The same where neighbours often carry the same value: compared with the last one before it is hashed.
+    func code(nearby text: UnsafeRawBufferPointer) -> UInt32? {
+        if last < UInt32(ends.count), SymbolText.has(last, text, ends.view, bytes.view) { return last }
+        return code(of: text)
+    }
+
     @inline(__always)
     func has(_ code: UInt32, _ text: UnsafeRawBufferPointer) -> Bool {
         SymbolText.has(code, text, ends.view, bytes.view)

@@ -42,16 +42,44 @@ struct RegistryState: Sendable {
     mutating func insert(
         metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer, id: Int64, names: MetricNames
     ) -> UInt32 {
-        let (ordinal, isNew) = index.insert(metric: metric, labels: labels)
+        let inserted = index.insert(metric: metric, labels: labels)
+        learn(number: SeriesID(rawValue: id).metric, ofMetric: Int(index.metricCode(inserted.ordinal)), metric, names)
+        note(id, of: inserted.ordinal, isNew: inserted.isNew)
+        return inserted.ordinal
+    }
+
+    /// Makes room at once for so many series, those that are here among them.
+    mutating func reserve(_ total: Int) {
+        index.reserve(total)
+        ordinalOfID.reserve(total)
+    }
+
+    /// Series that come from an object, as its columns have them.
+    /// - Returns: their ordinals, row by row.
+    mutating func insert(
+        metrics: ByteRows, _ matrix: LabelMatrix, ids: [Int64], names: MetricNames
+    ) -> [UInt32] {
+        var ordinals: [UInt32] = []
+        ordinals.reserveCapacity(ids.count)
+        for row in 0..<ids.count {
+            let metric = index.intern(metric: metrics[row])
+            let (ordinal, isNew) = index.insert(metric: metric, matrix, row: row)
+            learn(number: SeriesID(rawValue: ids[row]).metric, ofMetric: Int(metric), metrics[row], names)
+            note(ids[row], of: ordinal, isNew: isNew)
+            ordinals.append(ordinal)
+        }
+        return ordinals
+    }
+
+    /// An id that is there already stands for the series.
+    private mutating func note(_ id: Int64, of ordinal: UInt32, isNew: Bool) {
         numbers.skip(SeriesID(rawValue: id))
-        learn(number: SeriesID(rawValue: id).metric, ofMetric: Int(index.metricCode(ordinal)), metric, names)
         if isNew {
             append(id: id, of: ordinal)
         } else if ids[Int(ordinal)] != id, ordinalOfExtraID[id] == nil {
             extraIDs[ordinal, default: []].append(id)
             ordinalOfExtraID[id] = ordinal
         }
-        return ordinal
     }
 
     private mutating func append(id: Int64, of ordinal: UInt32) {
@@ -78,9 +106,10 @@ struct RegistryState: Sendable {
 
     /// A new series: ordinal and id. The caller has made sure that `numbers` suffice.
     mutating func register(
-        metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer, names: MetricNames
+        metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer, _ codes: LabelSetCodes,
+        _ entry: LabelSetCodes.Entry, names: MetricNames
     ) -> UInt32 {
-        let (ordinal, isNew) = index.insert(metric: metric, labels: labels)
+        let (ordinal, isNew) = index.insert(metric: metric, labels: labels, codes, entry)
         // The batch may say one label set twice.
         guard isNew else { return ordinal }
         let code = Int(index.metricCode(ordinal))

@@ -39,20 +39,43 @@ final class SeriesMaterialiser: FlushContributor {
             state.numbers = SeriesNumbers(counters: counters)
             state.unloaded = Set(all.map(\.lowerBound).filter { $0 < recent })
         }
-        for segment in all where segment.lowerBound >= recent {
-            try await load(snapshot, segment, keys: nil)
+        for segment in all where segment.lowerBound >= recent { try await load(snapshot, segment) }
+    }
+
+    /// All series of a segment, object by object: in no order, and those of several objects several times.
+    private func load(_ snapshot: Snapshot, _ segment: TimeRange) async throws {
+        let readers = try await snapshot.readers(of: SeriesTable.number, in: segment)
+        let most = readers.reduce(0) { $0 + Int(clamping: $1.rowCount) }
+        registry.state.withLock { $0.reserve(min(most, 1 << 24)) }
+        guard let series = readers as? [SeriesFileReader] else { return try await loadRows(snapshot, segment) }
+        for reader in series {
+            let rows = reader.codedRows()
+            var loading = CodedSeriesLoading()
+            while let batch = try await rows.nextCoded() {
+                try Task.checkCancellation()
+                try registry.state.withLock { state throws(StorageError) in
+                    let ordinals = try loading.insert(batch, into: &state, names: registry.names)
+                    state.markPersisted(batch.ids[...], ordinals, in: segment.lowerBound)
+                }
+            }
         }
     }
 
-    private func load(_ snapshot: Snapshot, _ segment: TimeRange, keys: [Int64]?) async throws {
-        let scan = snapshot.scan(ScanRequest(table: SeriesTable.number, segment: segment, keys: keys))
+    /// The same for a table in another layout.
+    private func loadRows(_ snapshot: Snapshot, _ segment: TimeRange) async throws {
+        let scan = snapshot.scan(ScanRequest(table: SeriesTable.number, segment: segment))
         while let batch = try await scan.next() {
             let rows = try SeriesRows(batch)
             insert(rows) { ordinals, state in
-                // Rows looked up by id in a segment that is not loaded say nothing of the others there.
-                if keys == nil { state.markPersisted(rows.ids[...], ordinals, in: segment.lowerBound) }
+                state.markPersisted(rows.ids[...], ordinals, in: segment.lowerBound)
             }
         }
+    }
+
+    /// Series by id, from a segment that is not loaded: what they are says nothing of the others there.
+    private func load(_ snapshot: Snapshot, _ segment: TimeRange, keys: [Int64]) async throws {
+        let scan = snapshot.scan(ScanRequest(table: SeriesTable.number, segment: segment, keys: keys))
+        while let batch = try await scan.next() { insert(try SeriesRows(batch)) { _, _ in } }
     }
 
     /// Series into the registry; then `note` is given their ordinals, row by row.
@@ -227,12 +250,13 @@ struct SeriesRows {
             }
             do throws(MalformedBytes) {
                 try LabelEncoding.validate(labels[row])
-            } catch {
-                throw StorageError(
-                    .damaged,
-                    "the labels of series \(ids[row]) in the series table are malformed: \(error); "
-                        + "`varve verify` finds the file")
-            }
+            } catch { throw Self.malformed(ids[row], error) }
         }
+    }
+
+    static func malformed(_ id: Int64, _ error: MalformedBytes) -> StorageError {
+        StorageError(
+            .damaged,
+            "the labels of series \(id) in the series table are malformed: \(error); `varve verify` finds the file")
     }
 }

@@ -53,16 +53,27 @@ extension SeriesRegistry {
         var registration = Registration()
         var fates = [SeriesFate](repeating: .known(SeriesOrdinal.unknown), count: new.count)
         var pending: [PendingSeries] = []
+        var codes = LabelSetCodes()
         for i in 0..<new.count {
-            if let refusal = refusal(metric: metrics[i], labels: labels[i]) {
+            var series = PendingSeries(index: i)
+            var check = LabelCheck(limits, metric: metrics[i])
+            let labels = labels[i]
+            let (known, entry) = state.index.find(metric: metrics[i], labels: labels, &codes) { name, value in
+                check.note(name, value)
+                series.note(name, value, labels)
+            }
+            if let refusal = check.refusal {
                 fates[i] = .refused(refusal)
-            } else if let known = state.index.find(metric: metrics[i], labels: labels[i]) {
+            } else if let known {
                 fates[i] = .known(known)
             } else if state.index.count + pending.count >= limits.series {
                 fates[i] = .refused(.tooManySeries)
             } else {
-                pending.append(PendingSeries(index: i, labels: labels[i]))
+                series.entry = entry
+                pending.append(series)
+                continue
             }
+            codes.drop(entry)
         }
         pending.sort { $0.precedes($1, metrics, labels) }
         let needed = NumbersNeeded(metrics: newMetrics(pending, metrics, state), series: pending.count)
@@ -72,7 +83,8 @@ extension SeriesRegistry {
             guard state.numbers.has(needed) else { return .lacks(needed) }
             for series in pending {
                 fates[series.index] = .known(
-                    state.register(metric: metrics[series.index], labels: labels[series.index], names: names))
+                    state.register(
+                        metric: metrics[series.index], labels: labels[series.index], codes, series.entry, names: names))
             }
         }
         collectSamples(columns, fates, state, &registration)
@@ -134,19 +146,6 @@ extension SeriesRegistry {
             }
         }
         registration.outcome.samplesStored = registration.ids.count
-    }
-
-    private func refusal(metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer) -> SampleRefusal? {
-        if metric.count > limits.labelNameBytes { return .labelNameTooLong }
-        var count = 0
-        var refusal: SampleRefusal?
-        var cursor = LabelCursor(labels)
-        while let (name, value) = cursor.next() {
-            count += 1
-            if name.count > limits.labelNameBytes { refusal = refusal ?? .labelNameTooLong }
-            if value.count > limits.labelValueBytes { refusal = refusal ?? .labelValueTooLong }
-        }
-        return count > limits.labelsPerSeries ? .tooManyLabels : refusal
     }
 
     private func offender(_ refusal: SampleRefusal, _ new: NewSeriesColumns, _ index: Int) -> String {
@@ -227,6 +226,26 @@ extension SeriesRegistry {
     }
 }
 
+/// The limits of one label set, label by label.
+private struct LabelCheck {
+    private let limits: MetricLimits
+    private var count = 0
+    private var fault: SampleRefusal?
+
+    init(_ limits: MetricLimits, metric: UnsafeRawBufferPointer) {
+        self.limits = limits
+        if metric.count > limits.labelNameBytes { fault = .labelNameTooLong }
+    }
+
+    mutating func note(_ name: Range<Int>, _ value: Range<Int>) {
+        count += 1
+        if name.count > limits.labelNameBytes { fault = fault ?? .labelNameTooLong }
+        if value.count > limits.labelValueBytes { fault = fault ?? .labelValueTooLong }
+    }
+
+    var refusal: SampleRefusal? { count > limits.labelsPerSeries ? .tooManyLabels : fault }
+}
+
 /// What becomes of a label set that came without an ordinal.
 private enum SeriesFate {
     case known(UInt32)
@@ -239,13 +258,14 @@ private struct PendingSeries {
     private var job = 0..<0
     private var instance = 0..<0
 
-    init(index: Int, labels: UnsafeRawBufferPointer) {
-        self.index = index
-        var cursor = LabelCursor(labels)
-        while let (name, value) = cursor.next() {
-            if name.count == 3, labels[name].elementsEqual("job".utf8) { job = value }
-            if name.count == 8, labels[name].elementsEqual("instance".utf8) { instance = value }
-        }
+    /// Its codes, as far as the index has them.
+    var entry = LabelSetCodes.Entry(metric: LabelSetCodes.unknown, labels: 0..<0)
+
+    init(index: Int) { self.index = index }
+
+    mutating func note(_ name: Range<Int>, _ value: Range<Int>, _ labels: UnsafeRawBufferPointer) {
+        if name.count == 3, labels[name].elementsEqual("job".utf8) { job = value }
+        if name.count == 8, labels[name].elementsEqual("instance".utf8) { instance = value }
     }
 
     /// By metric, job, instance and the rest.

@@ -21,12 +21,15 @@ final class SeriesFileReader: TableFileReader {
     func value(for key: String) -> String? { file.metadata.value(for: key) }
 
     func cursor(_ scan: FileScan) -> any BatchCursor { SeriesCursor(self, scan) }
+
+    /// All rows, in the form that a start wants them in.
+    func codedRows() -> SeriesCursor { SeriesCursor(self, FileScan()) }
 }
 
 /// A page of rows at a time: ids and segments say which rows are wanted, then their labels are put together again.
 ///
 /// - Memory: one page of every column, and the row group's dictionaries.
-private final class SeriesCursor: BatchCursor {
+final class SeriesCursor: BatchCursor {
     private typealias Leaf = SeriesFormat.Leaf
     private let reader: SeriesFileReader
     private let scan: FileScan
@@ -57,48 +60,30 @@ private final class SeriesCursor: BatchCursor {
         }
     }
 
+    /// The next rows as they lie in the file; for a cursor that was asked for all of them.
+    func nextCoded() async throws -> CodedSeriesRows? {
+        do {
+            while let step = try await pages.next() {
+                let identity = try await identity(of: step)
+                if !identity.ids.isEmpty { return try await coded(step, identity) }
+            }
+            return nil
+        } catch {
+            throw StorageError(reading: error)
+        }
+    }
+
     private func rows(of step: AlignedPages.Step) async throws -> RecordBatch {
-        let file = reader.file
-        if step.isFirstOfRowGroup {
-            metricDictionary = nil
-            labelDictionaries = Array(repeating: nil, count: reader.labels.count)
-            otherDictionaries = [nil, nil]
-        }
-        func request(_ leaf: Int, withDictionary: Bool = true) -> PageRequest {
-            PageRequest(rowGroup: step.rowGroup, column: leaf, pages: step.pages, withDictionary: withDictionary)
-        }
-        let identity = [request(Leaf.seriesID.rawValue), request(Leaf.segment.rawValue)]
-        try await scan.counters?.note(identity, of: file)
-        let found = try await file.read(identity)
-        let ids = try found[0].int64s()
-        let segments = try found[1].int64s()
+        let identity = try await identity(of: step)
+        let (ids, segments) = identity
         let wanted = scan.wantedRows(keys: ids, times: segments) ?? Array(ids.indices)
         guard !wanted.isEmpty else { return RecordBatch(emptyOf: reader.schema) }
-
-        let otherLeaf = file.leaves.count - 2
-        let labels =
-            [request(Leaf.metric.rawValue, withDictionary: metricDictionary == nil)]
-            + reader.labels.indices.map {
-                request(reader.labels[$0].leaf, withDictionary: labelDictionaries[$0] == nil)
-            }
-            + (0..<2).map { request(otherLeaf + $0, withDictionary: otherDictionaries[$0] == nil) }
-        try await scan.counters?.note(labels, of: file)
-        var stored = try await file.read(labels)
-        Self.keep(&stored[0], in: &metricDictionary)
-        for i in reader.labels.indices { Self.keep(&stored[1 + i], in: &labelDictionaries[i]) }
-        for i in 0..<2 { Self.keep(&stored[1 + reader.labels.count + i], in: &otherDictionaries[i]) }
-
-        let names = try stored[0].byteStrings()
-        let assembly = LabelAssembly(
-            columns: try reader.labels.indices.map {
-                try LabelAssembly.Column(reader.labels[$0].name, stored[1 + $0], rows: ids.count)
-            },
-            others: try StringMaps(keys: stored[stored.count - 2], values: stored[stored.count - 1]))
+        let rows = try await coded(step, identity)
         var metrics = BytesColumn()
         var canonical = BytesColumn()
         for row in wanted {
-            metrics.append(names[row])
-            canonical.append { assembly.appendLabels(of: row, to: &$0) }
+            metrics.append(rows.metrics[row])
+            canonical.append { rows.appendLabels(of: row, to: &$0) }
         }
         return RecordBatch(
             trusted: reader.schema,
@@ -108,62 +93,50 @@ private final class SeriesCursor: BatchCursor {
             ])
     }
 
+    private func request(_ step: AlignedPages.Step, _ leaf: Int, withDictionary: Bool = true) -> PageRequest {
+        PageRequest(rowGroup: step.rowGroup, column: leaf, pages: step.pages, withDictionary: withDictionary)
+    }
+
+    private func identity(of step: AlignedPages.Step) async throws -> (ids: [Int64], segments: [Int64]) {
+        if step.isFirstOfRowGroup {
+            metricDictionary = nil
+            labelDictionaries = Array(repeating: nil, count: reader.labels.count)
+            otherDictionaries = [nil, nil]
+        }
+        let identity = [request(step, Leaf.seriesID.rawValue), request(step, Leaf.segment.rawValue)]
+        try await scan.counters?.note(identity, of: reader.file)
+        let found = try await reader.file.read(identity)
+        return (try found[0].int64s(), try found[1].int64s())
+    }
+
+    private func coded(
+        _ step: AlignedPages.Step, _ identity: (ids: [Int64], segments: [Int64])
+    ) async throws -> CodedSeriesRows {
+        let file = reader.file
+        let otherLeaf = file.leaves.count - 2
+        let isFirst = metricDictionary == nil
+        let labels =
+            [request(step, Leaf.metric.rawValue, withDictionary: isFirst)]
+            + reader.labels.indices.map {
+                request(step, reader.labels[$0].leaf, withDictionary: labelDictionaries[$0] == nil)
+            }
+            + (0..<2).map { request(step, otherLeaf + $0, withDictionary: otherDictionaries[$0] == nil) }
+        try await scan.counters?.note(labels, of: file)
+        var stored = try await file.read(labels)
+        Self.keep(&stored[0], in: &metricDictionary)
+        for i in reader.labels.indices { Self.keep(&stored[1 + i], in: &labelDictionaries[i]) }
+        for i in 0..<2 { Self.keep(&stored[1 + reader.labels.count + i], in: &otherDictionaries[i]) }
+        return CodedSeriesRows(
+            ids: identity.ids, metrics: try stored[0].byteStrings(),
+            labels: try reader.labels.indices.map {
+                try CodedSeriesRows.Label(reader.labels[$0].name, stored[1 + $0], rows: identity.ids.count)
+            },
+            others: try StringMaps(keys: stored[stored.count - 2], values: stored[stored.count - 1]),
+            startsDictionaries: isFirst)
+    }
+
     /// A dictionary is read with the first pages of its row group, and lent to those that follow.
     private static func keep(_ column: inout ColumnPages, in dictionary: inout ParquetDictionary?) {
         if let found = column.dictionary { dictionary = found } else { column.dictionary = dictionary }
-    }
-}
-
-/// Label columns back to canonical labels, row by row.
-private struct LabelAssembly {
-    struct Column {
-        static let absent = UInt32.max
-        let name: [UInt8]
-        let dictionary: BytesColumn
-        /// One per row.
-        var codes: [UInt32]
-
-        init(_ name: [UInt8], _ pages: ColumnPages, rows: Int) throws(ParquetError) {
-            self.name = name
-            let entries: BytesColumn
-            if case .bytes(let found)? = pages.dictionary { entries = found } else { entries = BytesColumn() }
-            let present = try pages.codes()
-            guard present.allSatisfy({ $0 < entries.count }) else {
-                throw pages.damaged("a code beyond its dictionary of \(entries.count)")
-            }
-            dictionary = entries
-            if let validity = try pages.validity() {
-                codes = Array(repeating: Self.absent, count: rows)
-                var next = 0
-                for (row, isThere) in validity.enumerated() where isThere {
-                    codes[row] = present[next]
-                    next += 1
-                }
-            } else {
-                codes = present
-            }
-        }
-    }
-
-    /// In byte order of their names.
-    let columns: [Column]
-    let others: StringMaps
-
-    /// Both lists of labels are in order: they are merged.
-    func appendLabels(of row: Int, to bytes: inout [UInt8]) {
-        var other = others.offsets[row]
-        let end = others.offsets[row + 1]
-        for column in columns where column.codes[row] != Column.absent {
-            while other < end, others.keys[other].lexicographicallyPrecedes(column.name) {
-                LabelEncoding.append(name: others.keys[other], value: others.values[other], to: &bytes)
-                other += 1
-            }
-            LabelEncoding.append(
-                name: column.name[...], value: column.dictionary[Int(column.codes[row])], to: &bytes)
-        }
-        while other < end {
-            LabelEncoding.append(name: others.keys[other], value: others.values[other], to: &bytes)
-            other += 1
-        }
     }
 }

@@ -22,6 +22,17 @@ public struct Snapshot: Sendable {
     /// Rows of one segment, in key order. A request that does not fit the table is refused by the first `next`.
     public func scan(_ request: ScanRequest) -> Scan { Scan(self, request) }
 
+    /// Open readers of a table's objects in one segment, older first: for a layer that reads its own layout its own way.
+    /// Rows in memory have none.
+    /// - Throws: `StorageError` where an object is missing, damaged or not the one that the manifest means.
+    public func readers(of table: UInt16, in segment: TimeRange) async throws -> [any TableFileReader] {
+        var found: [any TableFileReader] = []
+        for part in parts.ssts[TableSegment(table: table, segment: segment)] ?? [] {
+            found.append(try await part.open())
+        }
+        return found
+    }
+
     /// Sources of a scan, older first: runs of objects, then chunks in memory.
     func cursors(
         _ request: ScanRequest, _ scan: FileScan, _ table: TableDefinition,
