@@ -55,9 +55,11 @@ def requests(varve, **labels):
 
 
 def count(varve, manifest):
-    end = manifest["tmax_ms"] / 1000
-    answer = varve.query('sum(count_over_time({__name__=~".+"}[20d]))', end)["result"]
-    return int(float(answer[0]["value"][1])) if answer else 0
+    end, found = manifest["tmax_ms"] / 1000, 0
+    for metric in varve.json("/api/v1/label/__name__/values")["data"]:
+        answer = varve.query(f'sum(count_over_time({{__name__="{metric}"}}[20d]))', end)["result"]
+        found += int(float(answer[0]["value"][1])) if answer else 0
+    return found
 
 
 def load(varve, folder, *options):

@@ -171,7 +171,9 @@ enum OpenDatabase {
         }
         return VerifiedData(
             objects: report.objects, bytes: Int(clamping: report.bytes), rows: Int(clamping: report.rows),
-            remarks: report.unnamed.map { "\($0) is named by no manifest; the next start collects it" })
+            remarks: report.unnamed.map { "\($0) is named by no manifest; the next start collects it" }
+                + (report.awaiting.isEmpty
+                    ? [] : ["\(report.awaiting.count) replaced objects await their collection: kept for readers till then"]))
     }
 
     /// Makes the manifest again.
