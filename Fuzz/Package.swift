@@ -64,7 +64,8 @@ let package = Package(
         // Of the buckets' client what reads.
         .target(
             name: "S3Storage", dependencies: ["ObjectStorage", "Platform"], path: "Floors/Storage/S3Storage",
-            sources: ["S3XML.swift", "S3Listing.swift", "S3Retry.swift"], swiftSettings: counted),
+            sources: ["S3XML.swift", "S3Listing.swift", "AnswerVerdict.swift", "CivilTime.swift"],
+            swiftSettings: counted),
         // Of the server what reads; no network package is needed for it.
         .target(
             name: "VarveServer",

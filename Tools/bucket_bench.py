@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "Tests/EndToEnd"))
 
 import buckets  # noqa: E402
-from servers import Varve  # noqa: E402
+from servers import Process, Varve  # noqa: E402
 
 BENCH = os.environ.get("TSBENCH", os.path.join(ROOT, "../shared/bench/tsbench.py"))
 PACKS = os.environ.get("TSBENCH_TMP", os.path.join(tempfile.gettempdir(), "tsbench"))
@@ -140,6 +140,9 @@ def main():
     try:
         what(gateway, folder)
     finally:
+        for process in Process.started:
+            if process.alive():
+                process.kill()
         gateway.stop()
         shutil.rmtree(folder, ignore_errors=True)
 

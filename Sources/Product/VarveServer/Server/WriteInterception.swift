@@ -31,7 +31,7 @@ struct WriteInterception {
                 guard field.value == "snappy" else { return nil }
             case "connection":
                 guard field.value == "keep-alive" else { return nil }
-            case "transfer-encoding", "expect", "upgrade", "origin": return nil
+            case "transfer-encoding", "expect", "upgrade", "origin", LeftLog.logHeader: return nil
             default: break
             }
         }
