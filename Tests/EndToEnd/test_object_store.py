@@ -2,6 +2,7 @@
 
     E2E_DUELS           duels of two writers (default 2)
     E2E_BUCKET_FAULTS   faults at random (default 100)
+    E2E_FAULT_SHARE     of the requests that meet one (default 0.2)
     E2E_OUTAGE          seconds without the bucket (default 15)
     E2E_SEED            which random moments and faults (default 1)
 """
@@ -29,6 +30,7 @@ from writers import START, Writer
 
 DUELS = int(os.environ.get("E2E_DUELS", "2"))
 FAULTS = int(os.environ.get("E2E_BUCKET_FAULTS", "100"))
+FAULT_SHARE = float(os.environ.get("E2E_FAULT_SHARE", "0.2"))
 OUTAGE = float(os.environ.get("E2E_OUTAGE", "15"))
 SEED = int(os.environ.get("E2E_SEED", "1"))
 
@@ -126,10 +128,10 @@ def test_faults_at_random_lose_nothing(gateway, tmp_path):
     """Every fault of the proxy, before and after the fact, under load: 0 lost, doubled or invented."""
     bucket, proxy = gateway.bucket(), faults.Proxy(gateway.port, patience=1.0)
     with keep_when_failing(tmp_path, replay("test_object_store.py", "faults_at_random", E2E_SEED=SEED,
-                                            E2E_BUCKET_FAULTS=FAULTS)):
+                                            E2E_BUCKET_FAULTS=FAULTS, E2E_FAULT_SHARE=FAULT_SHARE)):
         varve = node(tmp_path, "node", bucket.at(proxy.endpoint), "--flush-age", "1s").start()
         ledger = Ledger(varve, SEED).start()
-        proxy.fail_at_random(SEED, 0.2)
+        proxy.fail_at_random(SEED, FAULT_SHARE)
         wait_for(f"{FAULTS} faults", lambda: proxy.met >= FAULTS, 60 + FAULTS, 0.1)
         ledger.pause()
         proxy.clear()
