@@ -93,7 +93,7 @@ import Testing
         return found
     }
 
-    @Test(arguments: UInt64(0)..<40)
+    @Test(arguments: UInt64(0)..<16)
     func ofEachSampleTheLastAcknowledgedWriteIsSeen(seed: UInt64) async throws {
         let environment = Environment.simulated(seed: seed)
         let store = MemoryStore()
