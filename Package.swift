@@ -158,11 +158,16 @@ let package = Package(
         tests("Parquet", storage),
         tests("ObjectStorage", storage + ["S3Storage"]), tests("WAL", storage),
         tests("ManifestLog", storage, excluding: ["Golden"]),
-        tests("S3Storage", storage + ["S3Storage", .product(name: "NIOCore", package: "swift-nio")]),
+        tests(
+            "S3Storage",
+            storage + [
+                "S3Storage", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         tests("StorageEngine", storage), tests("Simulation", storage), tests("Crash", metrics + ["CrashHarness"]),
         // What the fuzzers of `Fuzz` start from and once found.
         .testTarget(
-            name: "FuzzCorpusTests", dependencies: metrics + ["VarveServer"], path: "Fuzz",
+            name: "FuzzCorpusTests", dependencies: metrics + ["VarveServer", "S3Storage"], path: "Fuzz",
             exclude: ["Corpus", "Driver", "Floors", "Sources", "Package.swift"], sources: ["Bodies", "Tests"],
             swiftSettings: strict),
         tests("MetricModel", metrics),

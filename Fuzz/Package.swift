@@ -61,6 +61,11 @@ let package = Package(
                 "StorageEngine", "MetricModel", "Parquet", "Encodings", "Columnar", "Platform", "ObjectStorage",
                 "ManifestLog",
             ]),
+        // Of the buckets' client what reads.
+        .target(
+            name: "S3Storage", dependencies: ["ObjectStorage", "Platform"], path: "Floors/Storage/S3Storage",
+            sources: ["S3XML.swift", "S3Listing.swift", "AnswerVerdict.swift", "CivilTime.swift"],
+            swiftSettings: counted),
         // Of the server what reads; no network package is needed for it.
         .target(
             name: "VarveServer",
@@ -76,12 +81,13 @@ let package = Package(
             name: "Bodies",
             dependencies: [
                 "Parquet", "Encodings", "Compression", "WAL", "ManifestLog", "ObjectStorage", "Ingest", "MetricModel",
-                "Columnar", "Platform", "PromQL", "VarveServer",
+                "Columnar", "Platform", "PromQL", "VarveServer", "S3Storage",
             ], path: "Bodies", swiftSettings: counted),
         .target(name: "FuzzDriver", path: "Driver", swiftSettings: counted),
         fuzzer("Footer"), fuzzer("Pages"), fuzzer("Parquet"), fuzzer("Encodings"), fuzzer("Compression"),
         fuzzer("RemoteWrite"), fuzzer("Log"), fuzzer("Manifest"), fuzzer("PromQL"), fuzzer("Matchers"),
         fuzzer("Regex"), fuzzer("Parameters"), fuzzer("Configuration"), fuzzer("JSON"),
+        fuzzer("Bucket"),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "Tests/EndToEnd"))
 
 import buckets  # noqa: E402
-from servers import Varve  # noqa: E402
+from servers import Process, Varve  # noqa: E402
 
 BENCH = os.environ.get("TSBENCH", os.path.join(ROOT, "../shared/bench/tsbench.py"))
 PACKS = os.environ.get("TSBENCH_TMP", os.path.join(tempfile.gettempdir(), "tsbench"))
@@ -55,9 +55,11 @@ def requests(varve, **labels):
 
 
 def count(varve, manifest):
-    end = manifest["tmax_ms"] / 1000
-    answer = varve.query('sum(count_over_time({__name__=~".+"}[20d]))', end)["result"]
-    return int(float(answer[0]["value"][1])) if answer else 0
+    end, found = manifest["tmax_ms"] / 1000, 0
+    for metric in varve.json("/api/v1/label/__name__/values")["data"]:
+        answer = varve.query(f'sum(count_over_time({{__name__="{metric}"}}[20d]))', end)["result"]
+        found += int(float(answer[0]["value"][1])) if answer else 0
+    return found
 
 
 def load(varve, folder, *options):
@@ -138,6 +140,9 @@ def main():
     try:
         what(gateway, folder)
     finally:
+        for process in Process.started:
+            if process.alive():
+                process.kill()
         gateway.stop()
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -8,6 +8,6 @@ public enum FuzzBody {
         ("footer", footer), ("pages", pages), ("parquet", parquet), ("encodings", encodings),
         ("compression", compression), ("remotewrite", remoteWrite), ("log", log), ("manifest", manifest),
         ("promql", promQL), ("matchers", matchers), ("regex", regex), ("parameters", parameters),
-        ("configuration", configuration), ("json", json),
+        ("configuration", configuration), ("json", json), ("bucket", bucket),
     ]
 }

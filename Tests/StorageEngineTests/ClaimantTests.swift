@@ -41,11 +41,25 @@ import Testing
         #expect(found == expected)
     }
 
+    /// Until the manifest tells of it: however often the try ends before.
+    @Test func aClaimOverAnothersIsRememberedUntilItIsNoted() {
+        var claimant = Claimant(known: [1])
+        claimant.begin(2, after: 1)
+        #expect(claimant.over == nil)
+        claimant.begin(3, after: 9)
+        #expect(claimant.over == 9)
+        claimant.begin(4, after: 3)
+        #expect(claimant == Claimant(known: [3, 4], over: 9))
+        var fresh = Claimant(known: [])
+        fresh.begin(1, after: nil)
+        #expect(fresh.over == nil)
+    }
+
     @Test func whatIsNotedIsReadBack() throws {
         let disk = LiveFileSystem()
         let path = "/tmp/varve-claimant-\(String(LiveRandomSource().next(), radix: 16))"
         defer { try? disk.remove(path) }
-        let noted = Claimant(known: [7, 0xffff_ffff_ffff_ffff], flushed: SequenceNumber(1 << 40 + 3))
+        let noted = Claimant(known: [7, 0xffff_ffff_ffff_ffff], flushed: SequenceNumber(1 << 40 + 3), over: 12)
         try noted.write(path, in: disk)
         #expect(try Claimant.read(path, in: disk) == noted)
     }

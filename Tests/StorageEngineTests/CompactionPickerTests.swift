@@ -32,6 +32,25 @@ import Testing
             .inputs.map { $0.counter % 1_000 }
     }
 
+    /// What the log of a takeover brings in later belongs between the two sides.
+    @Test func nothingIsMergedAcrossATakeover() {
+        let parts = Self.parts([UInt64](repeating: 1, count: 16))
+        let place = TableSegment(table: 1, segment: parts[0].segment)
+        for (end, expected) in [(9, [0..<8, 8..<16]), (1, [0..<16]), (17, [0..<16]), (16, [0..<15, 15..<16])] {
+            let takeovers = [SequenceNumber(UInt64(end))]
+            let over = CompactionPicker.pick(
+                from: parts, busy: [], now: 20 * Self.day, lastAddition: [:], takeovers: takeovers, options: .init())
+            #expect(over?.inputs == Array(parts[expected[0]].map(\.id)))
+            let whole = CompactionPicker.everything(
+                of: place, from: parts, busy: [], takeovers: takeovers, options: .init())
+            #expect(whole?.inputs == Array(parts[expected[0]].map(\.id)))
+        }
+        let sides = [parts[0], parts[1]]
+        #expect(
+            CompactionPicker.everything(
+                of: place, from: sides, busy: [], takeovers: [SequenceNumber(2)], options: .init()) == nil)
+    }
+
     @Test func aFewPartsOfTheLiveSegmentStay() {
         #expect(Self.pick([]) == nil)
         #expect(Self.pick(Self.parts([1])) == nil)

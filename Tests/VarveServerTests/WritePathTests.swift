@@ -137,6 +137,7 @@ import Testing
             ("/api/v1/write", "content-type:  application/x-protobuf;proto=prometheus.WriteRequest \r\n", 7),
             ("/api/v1/write", "Connection: keep-alive\r\n", 7), ("/api/v1/query", "", nil),
             ("/api/v1/write", "Expect: 100-continue\r\n", nil), ("/api/v1/write", "Origin: http://x\r\n", nil),
+            ("/api/v1/write", "X-Varve-Log: 1f\r\n", nil),
             ("/api/v1/write", "Content-Encoding: zstd\r\n", nil),
             ("/api/v1/write", "Content-Type: text/plain\r\n", nil),
         ] as [(String, String, Int?)])

@@ -21,6 +21,7 @@ import Testing
             RemoteWriter.encode(
                 names.map { name in
                     LoggedSeries(
+                        sequence: 1, id: 1,
                         labels: Labels([(Labels.metricNameLabel, name)]), timestamps: [time], values: [value])
                 }))
     }

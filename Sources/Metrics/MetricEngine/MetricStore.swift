@@ -37,9 +37,9 @@ public final class MetricStore: Sendable {
     let indexes: SegmentIndexCache
     let tails: TailCache
     let metadataCache: MetadataCache
-    private let reserver: NumberReserver
+    let reserver: NumberReserver
     /// One batch of new series at a time, from its look-up to its staging.
-    private let registration = Mutex(())
+    let registration = Mutex(())
     private let counts = Mutex(AppendOutcome())
 
     /// Opens the region, loads the series of the two newest segments and replays the log.
@@ -206,14 +206,14 @@ public final class MetricStore: Sendable {
         }
     }
 
-    private func samples(_ ids: [Int64], _ timestamps: [Int64], _ values: [Double]) -> TableRows {
+    func samples(_ ids: [Int64], _ timestamps: [Int64], _ values: [Double]) -> TableRows {
         TableRows(
             table: SamplesTable.number,
             batch: RecordBatch(trusted: SamplesTable.schema, [.int64(ids), .int64(timestamps), .float64(values)]))
     }
 
     /// The samples whose times are within the limits.
-    private func accept(_ columns: SampleColumns, _ outcome: inout AppendOutcome) -> SampleColumns {
+    func accept(_ columns: SampleColumns, _ outcome: inout AppendOutcome) -> SampleColumns {
         precondition(columns.timestamps.count == columns.count && columns.values.count == columns.count)
         let now = min(max(environment.time.now(), MetricLimits.earliest), MetricLimits.latest)
         let latest = min(now + registry.limits.futureSkew, MetricLimits.latest)
@@ -250,7 +250,7 @@ public final class MetricStore: Sendable {
         return SeriesText.describe(metric: columns.newSeries.metrics[index], labels: columns.newSeries.labels[index])
     }
 
-    private func count(_ outcome: AppendOutcome) { counts.withLock { $0.add(outcome) } }
+    func count(_ outcome: AppendOutcome) { counts.withLock { $0.add(outcome) } }
 
     /// Samples stored and refused since the start.
     var appendTotals: AppendOutcome { counts.withLock { $0 } }
@@ -281,7 +281,7 @@ extension Int64 {
 }
 
 /// Reserves blocks of numbers in the manifest, one at a time.
-private actor NumberReserver {
+actor NumberReserver {
     private let region: Region
     private let registry: SeriesRegistry
     private var isReserving = false

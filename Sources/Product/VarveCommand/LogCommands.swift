@@ -94,9 +94,12 @@ struct LogCommand: AsyncParsableCommand {
             abstract: "Send a log's samples to a running server; changes nothing.",
             discussion: """
                 For the log of a node that was superseded, of a disk that was saved, of a log that is damaged: every \
-                sample that can be read is sent by remote write, its series told by labels. What this directory has in \
-                its objects already is left out. The samples count as new: where the server has a value for the same \
-                series and time, the log's value takes its place.
+                sample that can be read is sent by remote write, its series told by labels. What is in objects already is \
+                left out.
+
+                A server that took the database over from the log's node takes the samples in under the numbers that they \
+                had: older than all it was sent itself, newer than all before. For any other server they count as new: \
+                where it has a value for the same series and time, the log's takes its place.
 
                 EXAMPLES
                   varve wal replay --data /mnt/old-node --url http://127.0.0.1:9490
@@ -108,18 +111,21 @@ struct LogCommand: AsyncParsableCommand {
         @OptionGroup var remote: RemoteOption
 
         func run() async throws {
-            let sender = ReplaySender(
-                try RemoteWriter(url: url, credentials: try await remote.credentials(), environment: .live))
-            let report = try await OpenDatabase.readLog(location, .live) { series in
+            var writer = try RemoteWriter(url: url, credentials: try await remote.credentials(), environment: .live)
+            let cut = try await writer.begin(logOf: try await OpenDatabase.claimants(location, .live))
+            let sender = ReplaySender(writer)
+            let report = try await OpenDatabase.readLog(location, after: cut, .live) { series in
                 try await sender.add(series)
             }
             try await sender.finish()
             let refusals = await sender.refusals
             for loss in report.losses { Terminal.print(QuotedText.escape(loss, quotes: false)) }
             if report.flushedRecords > 0 {
-                Terminal.print("\(report.flushedRecords) records are in this directory's objects: not sent.")
+                Terminal.print("\(report.flushedRecords) records are in objects already: not sent.")
             }
-            Terminal.print("Sent \(report.samples) samples of \(report.records) records to \(url).")
+            Terminal.print(
+                "Sent \(report.samples) samples of \(report.records) records to \(url), "
+                    + (cut == nil ? "as new ones." : "older than what it was sent itself."))
             if report.namelessSamples > 0 {
                 throw CommandFailure(
                     .damage,
@@ -139,7 +145,8 @@ struct LogCommand: AsyncParsableCommand {
     }
 }
 
-/// Gathers samples to bodies of a size that a server likes, and shows a person how far it is.
+/// Gathers samples to bodies of a size that a server likes, and shows a person how far it is. A body holds whole records:
+/// a server may take one whose numbers it has seen for a repeat.
 private actor ReplaySender {
     private static let samplesPerBody = 10_000
 
@@ -152,9 +159,9 @@ private actor ReplaySender {
     init(_ writer: RemoteWriter) { self.writer = writer }
 
     func add(_ series: [LoggedSeries]) async throws {
+        if count >= Self.samplesPerBody, waiting.last?.sequence != series.first?.sequence { try await send() }
         waiting += series
         count += series.reduce(0) { $0 + $1.timestamps.count }
-        if count >= Self.samplesPerBody { try await send() }
     }
 
     func finish() async throws {

@@ -169,9 +169,12 @@ enum OpenDatabase {
                 (report.problems + ["\(report.problems.count) problems; nothing was changed."] + report.remedies)
                     .joined(separator: "\n"))
         }
+        let awaiting =
+            report.awaiting.isEmpty
+            ? [] : ["\(report.awaiting.count) replaced objects await their collection; readers may still need them"]
         return VerifiedData(
             objects: report.objects, bytes: Int(clamping: report.bytes), rows: Int(clamping: report.rows),
-            remarks: report.unnamed.map { "\($0) is named by no manifest; the next start collects it" })
+            remarks: report.unnamed.map { "\($0) is named by no manifest; the next start collects it" } + awaiting)
     }
 
     /// Makes the manifest again.
@@ -222,13 +225,20 @@ enum OpenDatabase {
         try await translating { try await Database.salvageLog(at: directory, into: output, environment: environment) }
     }
 
+    static func claimants(_ place: LocationOption, _ environment: Environment) async throws -> [UInt64] {
+        try await translating {
+            try await Database.claimants(ofLogAt: place.directory, environment: environment)
+        }
+    }
+
     static func readLog(
-        _ place: LocationOption, _ environment: Environment,
+        _ place: LocationOption, after cut: UInt64?, _ environment: Environment,
         _ body: @escaping @Sendable ([LoggedSeries]) async throws -> Void
     ) async throws -> LogReadReport {
         let store = try place.store(environment)
         return try await translating {
-            try await Database.readLog(at: place.directory, objects: store, environment: environment, body)
+            try await Database.readLog(
+                at: place.directory, objects: store, after: cut, environment: environment, body)
         }
     }
 

@@ -64,16 +64,29 @@ extension Database: MetricDatabase {
         storeRemoteWrite(body) { result in
             switch result {
             case .success(let stored):
-                answer(
-                    .success(
-                        WriteOutcome(
-                            samples: stored.samplesWritten, refused: stored.samplesRefused.values.reduce(0, +),
-                            refusal: stored.problem)))
+                answer(.success(Self.outcome(stored)))
             case .failure(let error) where error.kind == .refused: answer(.failure(.malformed(error.text)))
             case .failure(let error):
                 answer(.failure(.overloaded(retryAfterSeconds: 1, text: error.text)))
             }
         }
+    }
+
+    public func bringIn(
+        _ body: [UInt8], numbered sequences: ClosedRange<UInt64>
+    ) async -> Result<WriteOutcome, WriteRefusal> {
+        do throws(IngestError) {
+            return .success(Self.outcome(try await bringIn(body, sequences)))
+        } catch {
+            return .failure(
+                error.kind == .refused ? .malformed(error.text) : .overloaded(retryAfterSeconds: 1, text: error.text))
+        }
+    }
+
+    private static func outcome(_ stored: RemoteWriteOutcome) -> WriteOutcome {
+        WriteOutcome(
+            samples: stored.samplesWritten, refused: stored.samplesRefused.values.reduce(0, +),
+            refusal: stored.problem)
     }
 
     public func cardinality(

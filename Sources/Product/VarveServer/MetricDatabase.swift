@@ -24,6 +24,12 @@ public protocol MetricDatabase: Sendable {
     /// `answer` may be called on any thread and must be short there.
     func remoteWrite(_ body: [UInt8], _ answer: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void)
 
+    /// The number of the record up to which the log of one of these claimants was in objects when another claim on this
+    /// database left it behind; nil: none did.
+    func cut(ofLogOf claimants: [UInt64]) -> UInt64?
+    /// Stores a remote-write body under the numbers that its samples' records had in such a log. Returns when it is in objects.
+    func bringIn(_ body: [UInt8], numbered sequences: ClosedRange<UInt64>) async -> Result<WriteOutcome, WriteRefusal>
+
     /// Where the series come from: the `limit` largest of each kind, largest first. Only series that match any of
     /// `matchers` count, when there are any. `focus` is a label whose values are counted by series.
     func cardinality(limit: Int, matchers: [[LabelMatcher]], focus: String?) async throws -> DatabaseCardinality
@@ -38,6 +44,15 @@ public protocol MetricDatabase: Sendable {
     var statistics: [DatabaseStatistic] { get }
     /// False while starting or stopping: requests are answered with 503.
     var isReady: Bool { get }
+}
+
+extension MetricDatabase {
+    public func cut(ofLogOf claimants: [UInt64]) -> UInt64? { nil }
+    public func bringIn(
+        _ body: [UInt8], numbered sequences: ClosedRange<UInt64>
+    ) async -> Result<WriteOutcome, WriteRefusal> {
+        .failure(.malformed("no log was left behind here"))
+    }
 }
 
 /// Names or values, at most as many as asked for.

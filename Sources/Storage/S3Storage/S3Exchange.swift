@@ -32,7 +32,6 @@ struct S3Exchange: Sendable {
 ///
 /// - Every exchange ends: by its answer, by its deadline, or with the connection.
 /// - Bytes that nobody asked for end the connection: an answer never goes to the next exchange.
-/// - `isUsable` is asked by the pool between exchanges.
 final class S3ExchangeHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundIn = S3Exchange
@@ -99,7 +98,9 @@ final class S3ExchangeHandler: ChannelDuplexHandler {
                 TransportFailure.noAnswer("the answer has \(done.body.count) bytes and declares \(declared)"))
             return context.close(promise: nil)
         }
-        done.promise.succeed(S3Answer(status: Int(head.status.code), headers: head.headers, body: done.body))
+        var answer = S3Answer(status: Int(head.status.code), headers: head.headers, body: done.body)
+        answer.keepsConnection = head.isKeepAlive
+        done.promise.succeed(answer)
         if !head.isKeepAlive { context.close(promise: nil) }
     }
 

@@ -49,6 +49,8 @@ struct S3Answer: Sendable {
     var status: Int
     var headers: HTTPHeaders
     var body: Bytes
+    /// Another request may follow on its connection.
+    var keepsConnection = true
 
     func header(_ name: String) -> String? { headers.first(name: name) }
 

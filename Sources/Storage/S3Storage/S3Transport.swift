@@ -9,7 +9,9 @@ import Synchronization
 ///
 /// - So many exchanges at once as `limit` allows: it halves when the server asks to slow down and grows back by one for
 ///   each round of successes. Whoever comes then waits in turn.
-/// - No exchange without a deadline, no redirect followed.
+/// - No exchange without a deadline, no redirect followed. Every `send` ends: a connection that is gone by the time its loop
+///   gets to the request has no handler any more that could answer, or watch the clock, so the loop is asked first.
+/// - Kept is only what the server keeps, too: after an answer with `Connection: close`, or of HTTP/1.0, it is on its way out.
 final class S3Transport: Sendable {
     static let most = 32
     static let connectTimeout = TimeAmount.seconds(5)
@@ -68,8 +70,6 @@ final class S3Transport: Sendable {
     ) async throws(TransportFailure) -> S3Answer {
         guard await enter() else { throw .notSent("it was cancelled") }
         defer { leave() }
-        // The server may have closed a kept connection at the moment of sending: then only, and when nothing can have been
-        // carried out twice, another is tried by the caller's retry.
         let channel = try await connection()
         var head = HTTPRequestHead(version: .http1_1, method: request.method, uri: request.target)
         head.headers.add(name: "host", value: hostHeader)
@@ -82,18 +82,25 @@ final class S3Transport: Sendable {
             head: head, body: ByteBuffer(bytes: request.body), limit: limit, timeout: timeout, answer: promise)
         do {
             let answer = try await withTaskCancellationHandler {
-                channel.writeAndFlush(exchange, promise: nil)
+                channel.eventLoop.execute { Self.begin(exchange, on: channel) }
                 return try await promise.futureResult.get()
             } onCancel: {
                 channel.close(promise: nil)
             }
-            keep(channel)
+            if answer.keepsConnection { keep(channel) }
             return answer
         } catch {
             channel.close(promise: nil)
             if let failure = error as? TransportFailure { throw Self.sorted(failure) }
             throw .noAnswer("\(error)")
         }
+    }
+
+    /// On the channel's loop. A closed channel has lost its handlers: what is written to it then reaches nobody.
+    static func begin(_ exchange: S3Exchange, on channel: any Channel) {
+        guard channel.isActive, (try? channel.pipeline.syncOperations.handler(type: S3ExchangeHandler.self)) != nil
+        else { return exchange.answer.fail(TransportFailure.notSent("the connection was closed")) }
+        channel.writeAndFlush(exchange, promise: nil)
     }
 
     /// A handshake that fails is told as an error of the connection; nothing was sent then.

@@ -92,7 +92,8 @@ public final class RemoteWriteReceiver: Sendable {
         return Self.outcome(of: write, appended)
     }
 
-    private static func outcome(of write: DecodedWrite, _ appended: AppendOutcome) -> RemoteWriteOutcome {
+    /// What became of a decoded body, as senders are told.
+    public static func outcome(of write: DecodedWrite, _ appended: AppendOutcome) -> RemoteWriteOutcome {
         var all = write.refused
         all.add(appended)
         var outcome = RemoteWriteOutcome()
@@ -114,7 +115,9 @@ public final class RemoteWriteReceiver: Sendable {
         var unpacked: [UInt8] = []
     }
 
-    private func decode(snappy body: [UInt8]) throws(IngestError) -> DecodedWrite {
+    /// Unpacks and decodes; stores nothing.
+    /// - Throws: `.refused`: malformed or too large.
+    public func decode(snappy body: [UInt8]) throws(IngestError) -> DecodedWrite {
         guard body.count <= limits.bodyBytes else {
             throw IngestError(.refused, "the body has \(body.count) bytes; the limit is \(limits.bodyBytes)")
         }

@@ -11,6 +11,10 @@ import WAL
 
 /// Samples of one series from a log, in the order in which they were written.
 public struct LoggedSeries: Sendable {
+    /// Number of the record that they were in.
+    public var sequence: UInt64
+    /// The series' id in that log.
+    public var id: Int64
     public var labels: Labels
     /// Milliseconds since the Unix epoch.
     public var timestamps: [Int64]
@@ -38,13 +42,14 @@ extension Database {
     ///   is read whole.
     /// - Parameters:
     ///   - objects: where they lie; nil: beside the log, if anywhere.
+    ///   - cut: records up to this number are in objects, as somebody else knows; nil: nobody does.
     ///   - body: given about one log batch at a time; each series once in it.
     public static func readLog(
-        at path: String, objects: (any ObjectStore)? = nil, environment: Environment = .live,
+        at path: String, objects: (any ObjectStore)? = nil, after cut: UInt64? = nil, environment: Environment = .live,
         _ body: @escaping @Sendable ([LoggedSeries]) async throws -> Void
     ) async throws -> LogReadReport {
         let place = try await environment.blocking.run { try StoredLogPlace.find(path, in: environment.fileSystem) }
-        let reader = try await LogSampleReader(place, objects, environment)
+        let reader = try await LogSampleReader(place, objects, cut.map { SequenceNumber($0) }, environment)
         return try await reader.run(body)
     }
 }
@@ -66,12 +71,14 @@ private final class LogSampleReader: Sendable {
     private let flushed: SequenceNumber?
     private let state = Mutex(State())
 
-    init(_ place: StoredLogPlace, _ objects: (any ObjectStore)?, _ environment: Environment) async throws {
+    init(
+        _ place: StoredLogPlace, _ objects: (any ObjectStore)?, _ cut: SequenceNumber?, _ environment: Environment
+    ) async throws {
         log = place.log
         self.environment = environment
         let beside = place.objects.map { DirectoryStore(root: $0, environment: environment) as any ObjectStore }
         guard let store = objects ?? beside else {
-            (store, seriesObjects, flushed) = (nil, [], nil)
+            (store, seriesObjects, flushed) = (nil, [], cut)
             return
         }
         self.store = store
@@ -81,8 +88,9 @@ private final class LogSampleReader: Sendable {
                 store: store, tables: MetricStore.tables(layouts: .standard), region: StoredLogPlace.region)) ?? []
         seriesObjects = live.filter { $0.table == "series" }
             .sorted { $0.metadata.segment.lowerBound > $1.metadata.segment.lowerBound }
-        flushed = try? await LogOwnership.flushed(
+        let known = try? await LogOwnership.flushed(
             log: place.log, region: StoredLogPlace.region, store: store, environment: environment)
+        flushed = cut ?? known
     }
 
     func run(_ body: @escaping @Sendable ([LoggedSeries]) async throws -> Void) async throws -> LogReadReport {
@@ -121,7 +129,7 @@ private final class LogSampleReader: Sendable {
         state.withLock { $0.report.records += 1 }
         for batch in samples {
             try await lookUp(batch.columns[0].int64s)
-            let series = gather(batch)
+            let series = gather(batch, record.sequence)
             if !series.isEmpty { try await body(series) }
         }
     }
@@ -162,7 +170,7 @@ private final class LogSampleReader: Sendable {
         state.withLock { $0.nameless.formUnion(rest) }
     }
 
-    private func gather(_ batch: RecordBatch) -> [LoggedSeries] {
+    private func gather(_ batch: RecordBatch, _ sequence: SequenceNumber) -> [LoggedSeries] {
         let (ids, times, values) = (batch.columns[0].int64s, batch.columns[1].int64s, batch.columns[2].float64s)
         return state.withLock { state in
             var series: [LoggedSeries] = []
@@ -175,7 +183,9 @@ private final class LogSampleReader: Sendable {
                 let place = places[ids[row]] ?? series.count
                 if place == series.count {
                     places[ids[row]] = place
-                    series.append(LoggedSeries(labels: labels, timestamps: [], values: []))
+                    series.append(
+                        LoggedSeries(
+                            sequence: sequence.rawValue, id: ids[row], labels: labels, timestamps: [], values: []))
                 }
                 series[place].timestamps.append(times[row])
                 series[place].values.append(values[row])

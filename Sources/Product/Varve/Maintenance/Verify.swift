@@ -17,6 +17,8 @@ public struct VerifyReport: Sendable {
     public var remedies: [String] = []
     /// Objects that no manifest names: harmless, collected at the next start.
     public var unnamed: [String] = []
+    /// Objects that merges have replaced and that are kept for readers a little longer: nothing is wrong with them.
+    public var awaiting: [String] = []
     /// Records that the log holds, and rows in them: those that are in objects too, and those that are not yet.
     public var logRecords: UInt64 = 0
     public var logRows: UInt64 = 0
@@ -49,6 +51,7 @@ extension Database {
             report.rows = check.rows
             report.problems += check.problems
             report.unnamed = check.unnamed
+            report.awaiting = check.awaiting
             if !check.problems.isEmpty {
                 report.remedies.append(
                     "`varve rebuild --force --data \(path)` goes on without the damaged objects: it makes a manifest of all "

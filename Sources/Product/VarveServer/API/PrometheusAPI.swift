@@ -126,6 +126,8 @@ struct PrometheusAPI: Sendable {
         case .features: return .success(.object([]))
         case .scrapePools: return .success(.object([("scrapePools", .array([]))]))
         case .reload, .quit: throw APIError(.forbidden, "Lifecycle API is not enabled.")
+        case .write where request.headers[LeftLog.logHeader] != nil:
+            return await WriteRoute.bringIn(headers: request.headers, body: request.body, to: database)
         case .write:
             return await withCheckedContinuation { continuation in
                 patience.answer({ continuation.resume(returning: $0) }) {

@@ -24,16 +24,36 @@ enum WriteRoute {
     static func store(
         _ body: [UInt8], in database: any MetricDatabase, _ send: @escaping @Sendable (APIAnswer) -> Void
     ) {
-        database.remoteWrite(body) { result in
-            switch result {
-            case .success(let outcome) where outcome.refused == 0: send(.empty(status: 204, headers: counts(outcome)))
-            case .success(let outcome):
-                let text = outcome.refusal ?? "\(outcome.refused) samples or series were refused"
-                send(.text(status: 400, text + "\n", headers: counts(outcome)))
-            case .failure(.malformed(let text)): send(nothingWritten(400, text))
-            case .failure(.overloaded(let seconds, let text)): send(retryLater(text, after: seconds))
-            case .failure(.unavailable(let text)): send(retryLater(text, after: 5))
-            }
+        database.remoteWrite(body) { send(answer(to: $0)) }
+    }
+
+    /// A body of a log that was left behind, or the question for one (`LeftLog`).
+    static func bringIn(
+        headers: [String: String], body: [UInt8], to database: any MetricDatabase
+    ) async -> APIAnswer {
+        if let refusal = refusal(of: headers) { return refusal }
+        if body.count > maximumBody { return tooLarge(body.count) }
+        guard let log = LeftLog(log: headers[LeftLog.logHeader] ?? "", sequences: headers[LeftLog.sequencesHeader])
+        else {
+            return nothingWritten(
+                400, "\(LeftLog.logHeader) and \(LeftLog.sequencesHeader) are not as `varve wal replay` sends them")
+        }
+        let cut = database.cut(ofLogOf: log.claimants)
+        guard let sequences = log.sequences else { return cut.map { .text("\($0)\n") } ?? .empty(status: 204) }
+        guard cut != nil else { return nothingWritten(400, "no log of these claimants was left behind here") }
+        return answer(to: await database.bringIn(body, numbered: sequences))
+    }
+
+    private static func answer(to result: Result<WriteOutcome, WriteRefusal>) -> APIAnswer {
+        switch result {
+        case .success(let outcome) where outcome.refused == 0: .empty(status: 204, headers: counts(outcome))
+        case .success(let outcome):
+            .text(
+                status: 400, (outcome.refusal ?? "\(outcome.refused) samples or series were refused") + "\n",
+                headers: counts(outcome))
+        case .failure(.malformed(let text)): nothingWritten(400, text)
+        case .failure(.overloaded(let seconds, let text)): retryLater(text, after: seconds)
+        case .failure(.unavailable(let text)): retryLater(text, after: 5)
         }
     }
 

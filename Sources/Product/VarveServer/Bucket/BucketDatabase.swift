@@ -112,6 +112,15 @@ public final class BucketDatabase: MetricDatabase {
         database.remoteWrite(body, answer)
     }
 
+    public func cut(ofLogOf claimants: [UInt64]) -> UInt64? {
+        follower == nil ? database.cut(ofLogOf: claimants) : nil
+    }
+    public func bringIn(
+        _ body: [UInt8], numbered sequences: ClosedRange<UInt64>
+    ) async -> Result<WriteOutcome, WriteRefusal> {
+        await database.bringIn(body, numbered: sequences)
+    }
+
     public func cardinality(
         limit: Int, matchers: [[LabelMatcher]], focus: String?
     ) async throws -> DatabaseCardinality {

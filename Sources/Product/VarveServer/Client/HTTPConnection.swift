@@ -69,12 +69,13 @@ enum HTTPConnection {
 
     /// A body of remote write 1.0, compressed.
     static func write(
-        _ server: ServerURL, _ path: String, _ body: [UInt8]
+        _ server: ServerURL, _ path: String, _ body: [UInt8], _ more: [(String, String)] = []
     ) async throws(RemoteError) -> (status: Int, body: [UInt8]) {
-        let headers = [
-            ("content-type", "application/x-protobuf"), ("content-encoding", "snappy"),
-            ("x-prometheus-remote-write-version", "0.1.0"),
-        ]
+        let headers =
+            [
+                ("content-type", "application/x-protobuf"), ("content-encoding", "snappy"),
+                ("x-prometheus-remote-write-version", "0.1.0"),
+            ] + more
         return try await ask(server, path, Content(ByteBuffer(bytes: body), headers))
     }
 

@@ -28,7 +28,7 @@ struct PlainHead: Equatable {
     private(set) var contentEncoding: Range<Int>?
     private(set) var authorization: Range<Int>?
     private(set) var hasHost = false
-    /// `Expect` or `Origin`: fields that change how a request is answered.
+    /// `Expect`, `Origin` or `x-varve-log` (`LeftLog`): fields that change how a request is answered.
     private(set) var hasDemands = false
 
     /// A head that is longer goes to the general parser.
@@ -104,6 +104,7 @@ struct PlainHead: Equatable {
         case 6 where isName("expect") || isName("origin"): hasDemands = true
         case 7 where isName("upgrade"): return false
         case 10 where isName("connection"): return Self.hasName(bytes, value, "keep-alive")
+        case 11 where isName("x-varve-log"): hasDemands = true
         case 12 where isName("content-type"):
             guard contentType == nil else { return false }
             contentType = value

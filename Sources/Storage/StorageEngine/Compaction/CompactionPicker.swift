@@ -7,6 +7,7 @@ import Platform
 /// - Parts are runs: objects that share a range of sequence numbers are pieces of one, and go together.
 /// - Inputs are neighbours in sequence order of one table and segment, so that ranges never overlap afterwards. What is
 ///   busy or set aside is never merged around: it parts its neighbours.
+/// - Nothing is merged across a takeover (`Takeover`): what its log brings in later belongs between.
 /// - Newest segments first. In a live segment neighbours of similar size merge in tiers; a segment that is over is
 ///   merged to one run, and again when a quarter of it came late, or nothing comes any more; while it is being filled, when
 ///   it has grown fourfold. Late parts that number many are merged among themselves meanwhile: a trickle of late rows does
@@ -30,16 +31,17 @@ enum CompactionPicker {
     ///   - busy: inputs of merges under way, and such as are set aside for their bytes.
     ///   - now: milliseconds since the epoch; tells which segments are over and how quiet they are.
     ///   - lastAddition: when a part was last added to a segment; absent: long ago.
+    ///   - takeovers: the first numbers of claims over others.
     static func pick(
         from live: [SSTMetadata], busy: Set<SSTID>, now: Int64, lastAddition: [TableSegment: Int64],
-        options: CompactionOptions
+        takeovers: [SequenceNumber] = [], options: CompactionOptions
     ) -> Task? {
         let places = Dictionary(grouping: live) { TableSegment(table: $0.table, segment: $0.segment) }
         let newestFirst = places.sorted {
             ($0.key.segment.lowerBound, $1.key.table) > ($1.key.segment.lowerBound, $0.key.table)
         }
         for (place, parts) in newestFirst where parts.count >= 2 {
-            let stretches = stretches(of: runs(parts), without: busy)
+            let stretches = stretches(of: runs(parts), without: busy, parted: takeovers)
             // An hour of grace: the last flush of a segment comes after its end.
             let isOver = place.segment.upperBound <= now.addingSaturating(-3_600_000)
             for runs in stretches where runs.count >= 2 {
@@ -56,7 +58,8 @@ enum CompactionPicker {
     /// The oldest neighbours of a place that may be merged at once, for `compact` on request, which asks until there are
     /// none: then the place is one run, but for what is busy or set aside.
     static func everything(
-        of place: TableSegment, from live: [SSTMetadata], busy: Set<SSTID>, options: CompactionOptions
+        of place: TableSegment, from live: [SSTMetadata], busy: Set<SSTID>, takeovers: [SequenceNumber] = [],
+        options: CompactionOptions
     ) -> Task? {
         let parts = live.filter { $0.table == place.table && $0.segment == place.segment }
         #if PLANTED_BUGS
@@ -65,7 +68,7 @@ enum CompactionPicker {
                 return Task(place: place, inputs: planted[0].ids + planted[2].ids)
             }
         #endif
-        for runs in stretches(of: runs(parts), without: busy) where runs.count >= 2 {
+        for runs in stretches(of: runs(parts), without: busy, parted: takeovers) where runs.count >= 2 {
             return Task(place: place, inputs: runs.prefix(options.maximumInputs).flatMap(\.ids))
         }
         return nil
@@ -89,8 +92,20 @@ enum CompactionPicker {
         return found
     }
 
-    private static func stretches(of runs: [Run], without busy: Set<SSTID>) -> [[Run]] {
-        runs.split(whereSeparator: { run in run.ids.contains { busy.contains($0) } }).map(Array.init)
+    private static func stretches(
+        of runs: [Run], without busy: Set<SSTID>, parted takeovers: [SequenceNumber]
+    ) -> [[Run]] {
+        var found: [[Run]] = []
+        for stretch in runs.split(whereSeparator: { run in run.ids.contains { busy.contains($0) } }) {
+            found.append([])
+            for run in stretch {
+                let last = found.last?.last?.maxSequence
+                let isParted = takeovers.contains { end in last.map { $0 < end && end <= run.minSequence } ?? false }
+                if isParted { found.append([]) }
+                found[found.count - 1].append(run)
+            }
+        }
+        return found
     }
 
     /// The longest stretch of similar neighbours, when it is long enough; else, where there are too many parts, the

@@ -29,7 +29,8 @@ extension Region {
                     guard !writer.isClosed else { return nil }
                     let task = CompactionPicker.pick(
                         from: snapshot.objects, busy: passedOver.union(setAside), now: environment.time.now(),
-                        lastAddition: lastAddition.withLock { $0 }, options: options.compaction)
+                        lastAddition: lastAddition.withLock { $0 }, takeovers: takeovers.map(\.end),
+                        options: options.compaction)
                     guard let task else { return nil }
                     do {
                         return try await merge(task) ? task : nil
@@ -64,7 +65,7 @@ extension Region {
         compactionTrouble.withLock { $0.note(inputs, cause, at: now, for: options.compaction.quarantineTime) }
     }
 
-    /// Merges every segment of every table to one run. Returns when replaced objects that nobody reads are gone; readers
+    /// Merges every segment of every table to one run, or one on either side of a takeover. Returns when replaced objects that nobody reads are gone; readers
     /// are waited for, but not for ever.
     /// - Throws: where a merge fails, or does not fit the free disk or the memory of merges: the rest stays as it is.
     public func compact() async throws(StorageError) {
@@ -74,7 +75,8 @@ extension Region {
                 let places = Set(snapshot.objects.map { TableSegment(table: $0.table, segment: $0.segment) })
                 for place in places.sorted(by: { $0.segment.lowerBound > $1.segment.lowerBound }) {
                     while let task = CompactionPicker.everything(
-                        of: place, from: snapshot.objects, busy: ledger.busy, options: options.compaction)
+                        of: place, from: snapshot.objects, busy: ledger.busy, takeovers: takeovers.map(\.end),
+                        options: options.compaction)
                     {
                         guard !writer.isClosed else { throw StorageError(.closed, "the database is closed") }
                         do {

@@ -145,7 +145,7 @@ extension Region {
 }
 
 /// What a flush has for one table and segment.
-private struct FlushInput {
+struct FlushInput {
     var views: [MemPartView] = []
     /// Sorted here: the contributor gives rows in any order.
     var contributed: [RecordBatch] = []

@@ -18,6 +18,11 @@ public enum LogOwnership {
         } catch { throw StorageError(wrapping: error) }
     }
 
+    /// Under which numbers the log's node claimed; empty where the file beside it is gone. Changes nothing.
+    public static func claimants(of directory: String, in fileSystem: any FileSystem) throws -> [UInt64] {
+        try Claimant.read(directory + ".claimant", in: fileSystem).known
+    }
+
     /// The record up to which the log's own node has brought it into objects; nil when another claim has superseded it, or
     /// when there is no manifest: then nothing of it is known to be stored. Changes nothing.
     public static func flushed(

@@ -19,6 +19,8 @@ public struct ObjectCheck: Sendable {
     public private(set) var problems: [String] = []
     /// Objects that no manifest names.
     public private(set) var unnamed: [String] = []
+    /// Objects that were replaced and wait for their collection, so that readers do not lose their ground.
+    public private(set) var awaiting: [String] = []
 
     /// Whether there is a manifest.
     public static func isDatabase(store: any ObjectStore, region: String) async throws(StorageError) -> Bool {
@@ -83,13 +85,35 @@ public struct ObjectCheck: Sendable {
             progress(i + 1, live.count)
         }
         let named = Set(live.map(\.key))
+        let replaced = try await replacedObjects(store: store, tables: tables, region: region)
         do throws(ObjectStoreError) {
             for table in tables {
                 for object in try await store.listAll(under: ObjectPaths.tablePrefix(table.name, region: region))
-                where !named.contains(object.key) { check.unnamed.append(object.key.path) }
+                where !named.contains(object.key) {
+                    if replaced.contains(object.key) {
+                        check.awaiting.append(object.key.path)
+                    } else {
+                        check.unnamed.append(object.key.path)
+                    }
+                }
             }
         } catch { throw StorageError(error) }
         return check
+    }
+
+    /// Objects that the newest manifest has as removed and not yet collected.
+    private static func replacedObjects(
+        store: any ObjectStore, tables: [TableDefinition], region: String
+    ) async throws(StorageError) -> Set<ObjectKey> {
+        do throws(ManifestError) {
+            let manifestStore = PrefixedStore(store, prefix: ObjectPaths.manifestPrefix(region: region))
+            var found: Set<ObjectKey> = []
+            for (id, removed) in try await ManifestReader.load(store: manifestStore)?.removed ?? [:] {
+                guard let table = tables.first(where: { $0.number == removed.table }) else { continue }
+                found.insert(ObjectPaths.sst(id, table: table.name, region: region, segment: removed.segment))
+            }
+            return found
+        } catch { throw StorageError(error) }
     }
 
     /// An SST of the region; nil: there is none.

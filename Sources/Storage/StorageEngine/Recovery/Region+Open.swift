@@ -87,6 +87,7 @@ extension Region {
             if head == nil { throw StorageError(.damaged, ObjectCheck.lostManifest(options.name, object)) }
         }
         let claimantID = environment.random.next()
+        var over: UInt64?
         if let directory = options.logDirectory, !options.isReadOnly {
             let path = directory + ".claimant"
             var claimant = try await environment.blocking.run { try Claimant.read(path, in: environment.fileSystem) }
@@ -100,11 +101,18 @@ extension Region {
                         + "`--take-over` claims the region for this node")
             }
             claimant.begin(claimantID, after: head?.claimant)
+            over = claimant.over
             let intended = claimant
             try await environment.blocking.run { try intended.write(path, in: environment.fileSystem) }
         }
         let manifest = try await ManifestWriter.claim(
             store: manifestStore, claimantID: claimantID, options: options.manifest, environment: environment)
+        if let over {
+            // Before anything is flushed or merged. A crash before it: the file still says so, and the next claim notes it.
+            var change = ManifestChange()
+            change.note(Takeover(claim: manifest.claim, cut: manifest.manifest.cut, claimant: over))
+            _ = try await manifest.commit(change)
+        }
         if let directory = options.logDirectory, !options.isReadOnly {
             let path = directory + ".claimant"
             try await environment.blocking.run {
