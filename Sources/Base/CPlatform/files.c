@@ -4,6 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#elif defined(__APPLE__)
+#include <pthread.h>
+#endif
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +26,24 @@ int varve_rename_noreplace(const char *source, const char *target) {
 int varve_open(const char *path, int flags, int mode) {
     int descriptor = open(path, flags, mode);
     return descriptor >= 0 ? descriptor : -errno;
+}
+
+void varve_thread_comes_last(void) {
+#if defined(__linux__)
+    // On Linux the priority is the thread's own, whatever POSIX says of processes. 10: the ninth part of a usual thread's share.
+    // The short slice (Linux 6.12; others ignore it) makes it give way to a thread that wakes within 0.1 ms instead of 3.
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } attributes = {.size = 48, .policy = 0 /* SCHED_OTHER */, .nice = 10, .runtime = 100000};
+    if (syscall(SYS_sched_setattr, 0, &attributes, 0) == 0) return;
+    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
+#elif defined(__APPLE__)
+    (void)pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0);
+#endif
 }
 
 int varve_lock_exclusive(int descriptor) {

@@ -1,3 +1,4 @@
+import CPlatform
 import Synchronization
 
 #if canImport(Glibc)
@@ -31,8 +32,10 @@ public final class BlockingThreads: BlockingExecutor {
         private var condition = pthread_cond_t()
         private var jobs: [Job] = []
         private var head = 0
+        let comesLast: Bool
 
-        init() {
+        init(comesLast: Bool) {
+            self.comesLast = comesLast
             pthread_mutex_init(&mutex, nil)
             pthread_cond_init(&condition, nil)
         }
@@ -61,10 +64,13 @@ public final class BlockingThreads: BlockingExecutor {
         }
     }
 
-    private let queue = Queue()
+    private let queue: Queue
 
-    /// - Parameter threads: 1 … 256.
-    public init(threads: Int) {
+    /// - Parameters:
+    ///   - threads: 1 … 256.
+    ///   - comesLast: the system gives them a tenth of what it gives others, while processors are short.
+    public init(threads: Int, comesLast: Bool = false) {
+        queue = Queue(comesLast: comesLast)
         for _ in 0..<min(max(threads, 1), 256) {
             let argument = Unmanaged.passRetained(queue)
             var attributes = pthread_attr_t()
@@ -83,6 +89,7 @@ public final class BlockingThreads: BlockingExecutor {
                         guard let raw else { return nil }
                     #endif
                     let queue = Unmanaged<Queue>.fromOpaque(raw).takeRetainedValue()
+                    if queue.comesLast { varve_thread_comes_last() }
                     while true { queue.take()() }
                 }, argument.toOpaque())
             if started != 0 { argument.release() }

@@ -3,7 +3,10 @@
 public final class ThreadTaskExecutor: TaskExecutor {
     private let threads: BlockingThreads
 
-    public init(threads: Int) { self.threads = BlockingThreads(threads: threads) }
+    /// - Parameters: as those of `BlockingThreads`.
+    public init(threads: Int, comesLast: Bool = false) {
+        self.threads = BlockingThreads(threads: threads, comesLast: comesLast)
+    }
 
     public func enqueue(_ job: consuming ExecutorJob) {
         let unowned = UnownedJob(job)

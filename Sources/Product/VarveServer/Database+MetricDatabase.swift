@@ -21,6 +21,10 @@ extension Database: MetricDatabase {
         try await queryRange(expression, start: start, end: end, step: step, options: .some(options))
     }
 
+    public func reach(of expression: String, start: Int64, end: Int64, step: Int64?, options: QueryOptions) -> Int? {
+        reach(of: expression, start: start, end: end, step: step, options: .some(options))
+    }
+
     public func labelNames(
         matchers: [[LabelMatcher]], start: Int64, end: Int64, limit: Int
     ) async throws -> LimitedNames {

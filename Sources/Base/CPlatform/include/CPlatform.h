@@ -30,6 +30,9 @@ int varve_open(const char *path, int flags, int mode);
 /// Most file descriptors that this process may have open; with `raise` as many as it may ask for, at most a million.
 int varve_descriptor_limit(int raise);
 
+/// From now on the calling thread comes after others when processors are short; the system may refuse, which is harmless.
+void varve_thread_comes_last(void);
+
 /// Takes an exclusive open-file-description lock without waiting; 0 or an errno.
 int varve_lock_exclusive(int descriptor);
 
