@@ -112,7 +112,7 @@ def main(hours):
     life = Life(WARM + hours)
     began = time.monotonic()
     looks = []
-    print("hour  MiB  descriptors  threads  series known  alive in the day  index MiB  objects  unflushed MiB")
+    print("hour  MiB  descriptors  threads  series known  alive in the day  index MiB  objects  caches MiB")
     for hour in range(WARM + hours):
         life.hour()
         looks.append(life.look())
@@ -120,7 +120,7 @@ def main(hours):
             memory, descriptors, threads = looks[-1]
             print(f"{hour + 1:4}  {memory:4.0f}  {descriptors:4}  {threads:4}  {life.metric('varve_series'):8.0f}"
                   f"  {life.metric('varve_series_live'):8.0f}  {life.metric('varve_index_bytes') / 2**20:6.1f}"
-                  f"  {life.metric('varve_objects'):4.0f}  {life.metric('varve_unflushed_bytes') / 2**20:6.1f}", flush=True)
+                  f"  {life.metric('varve_objects'):4.0f}  {life.metric('varve_cache_bytes') / 2**20:6.1f}", flush=True)
     steady = looks[WARM:]
     memory = [one[0] for one in steady]
     mean = sum(memory) / len(memory)

@@ -1,13 +1,10 @@
-import Glibc
-import Platform
+import CPlatform
 import PromQL
 import Synchronization
 import Testing
 
+@testable import Platform
 @testable import VarveServer
-
-/// Of the calling thread.
-private func niceness() -> Int32 { getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) }
 
 /// Small queries do not wait behind wide ones, and wide ones do not take the threads of ingest.
 @Suite struct QueryLaneTests {
@@ -72,19 +69,20 @@ private func niceness() -> Int32 { getpriority(__priority_which_t(PRIO_PROCESS.r
         #expect(await second.status == 200)
     }
 
+    /// Whether the calling thread makes way for others.
+    fileprivate static var makesWay: Bool { varve_thread_context() != nil }
+
     @Test func eachLaneIsDoneOnItsOwnThreads() async throws {
-        let seen = Mutex<[String: Int32]>([:])
+        let seen = Mutex<[String: Bool]>([:])
         let database = FakeDatabase().answering { (text) async throws(QueryError) in
-            let found = niceness()
-            seen.withLock { $0[text] = found }
+            seen.withLock { $0[text] = Self.makesWay }
             return QueryResult(value: .scalar(timestamp: 0, value: 1))
         }
         database.state.withLock { $0.reach = Self.reach }
         let api = PrometheusAPI.test(database, executors: .init(wide: 1, processors: 1))
         #expect(await api.get("/api/v1/query?query=small").status == 200)
         #expect(await api.get("/api/v1/query?query=wide").status == 200)
-        let usual = niceness()
-        #expect(seen.withLock { $0 } == ["small": usual, "wide": max(usual, 10)])
+        #expect(seen.withLock { $0 } == ["small": false, "wide": true])
     }
 
     @Test func piecesOfALongAnswerAreMadeOnTheThreadsOfTheWideLane() async throws {
@@ -92,13 +90,63 @@ private func niceness() -> Int32 { getpriority(__priority_which_t(PRIO_PROCESS.r
             var left = 2
             mutating func next() -> [UInt8]? {
                 left -= 1
-                return left < 0 ? nil : [UInt8(clamping: niceness())]
+                return left < 0 ? nil : [QueryLaneTests.makesWay ? 1 : 0]
             }
         }
         let pieces = LanePieces(Pieces(), QueryLanes.Executors(wide: 1, processors: 1).wide)
-        let usual = niceness()
-        #expect(await pieces.next() == [UInt8(clamping: max(usual, 10))])
-        #expect(try await pieces.next { $0 + [7] } == [UInt8(clamping: max(usual, 10)), 7])
+        #expect(await pieces.next() == [1])
+        #expect(try await pieces.next { $0 + [7] } == [1, 7])
         #expect(await pieces.next() == nil)
+    }
+}
+
+@Suite struct SpareProcessorsTests {
+    private func part(_ part: Double, busy: Double, idle: Double?) -> Double {
+        SpareProcessors.part(after: part, busy: busy, idle: idle, processors: 4)
+    }
+
+    @Test func whoeverIsAloneWorksAllTheTime() {
+        #expect(part(0.1, busy: 0, idle: 0) == 1)
+        #expect(part(0.1, busy: 0.39, idle: 0) == 1)
+    }
+
+    @Test func whileOthersLackProcessorsAPoolRestsMoreAndMoreAndNeverForGood() {
+        var now = 1.0
+        for _ in 0..<4 { now = part(now, busy: 2, idle: 0.1) }
+        #expect((0.2...0.3).contains(now))
+        for _ in 0..<40 { now = part(now, busy: 2, idle: 0) }
+        #expect(now == SpareProcessors.least)
+    }
+
+    @Test func whatIsFreeIsTakenAgain() {
+        var now = SpareProcessors.least
+        for _ in 0..<40 { now = part(now, busy: 2, idle: 1) }
+        #expect(now == 1)
+    }
+
+    @Test func whereIdleTimeIsNotToldNobodyRests() { #expect(part(0.5, busy: 4, idle: nil) == 1) }
+
+    @Test func aRestMakesUpForTheWorkBeforeIt() {
+        #expect(ThreadPace.rest(after: 1_000_000, part: 1) == 0)
+        #expect(ThreadPace.rest(after: 1_000_000, part: 0.25) == 3_000_000)
+        #expect(ThreadPace.rest(after: .max, part: 0.02) == 500_000_000)
+        #expect(ThreadPace.rest(after: 5, part: 0) == 0)
+    }
+
+    @Test func aPoolThatMakesWayLosesNoJob() async throws {
+        let threads = BlockingThreads(threads: 3, makesWayOn: 1)
+        let done = Atomic<Int>(0)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<200 {
+                group.addTask {
+                    try await threads.run {
+                        RestingPoint.pass()
+                        done.add(1, ordering: .relaxed)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(done.load(ordering: .relaxed) == 200)
     }
 }

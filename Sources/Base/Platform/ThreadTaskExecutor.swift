@@ -4,8 +4,8 @@ public final class ThreadTaskExecutor: TaskExecutor {
     private let threads: BlockingThreads
 
     /// - Parameters: as those of `BlockingThreads`.
-    public init(threads: Int, comesLast: Bool = false) {
-        self.threads = BlockingThreads(threads: threads, comesLast: comesLast)
+    public init(threads: Int, makesWayOn processors: Int? = nil) {
+        self.threads = BlockingThreads(threads: threads, makesWayOn: processors)
     }
 
     public func enqueue(_ job: consuming ExecutorJob) {

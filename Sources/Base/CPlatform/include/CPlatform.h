@@ -30,8 +30,22 @@ int varve_open(const char *path, int flags, int mode);
 /// Most file descriptors that this process may have open; with `raise` as many as it may ask for, at most a million.
 int varve_descriptor_limit(int raise);
 
-/// From now on the calling thread comes after others when processors are short; the system may refuse, which is harmless.
-void varve_thread_comes_last(void);
+/// What the calling thread carries about; NULL at first.
+void *varve_thread_context(void);
+void varve_set_thread_context(void *value);
+
+/// The clock of the calling thread's CPU time, for `varve_clock_nanoseconds`; 0 where there is none.
+int varve_thread_clock(void);
+
+/// Nanoseconds: of a clock that only rises; of a thread's CPU time; of the CPU time of all threads; of processors that nobody
+/// needed since the machine was started, in ticks of 10 ms, 0 where that is not told.
+uint64_t varve_monotonic_nanoseconds(void);
+uint64_t varve_clock_nanoseconds(int clock);
+uint64_t varve_process_cpu_nanoseconds(void);
+uint64_t varve_idle_nanoseconds(void);
+
+/// Lets the calling thread rest for so many nanoseconds; a signal ends it early.
+void varve_rest(uint64_t length);
 
 /// Takes an exclusive open-file-description lock without waiting; 0 or an errno.
 int varve_lock_exclusive(int descriptor);

@@ -112,6 +112,19 @@ extension PrometheusAPI {
                 kind: .gauge, value: Double(state.bodies.inUse)))
         numbers.append(
             DatabaseStatistic(
+                name: "varve_http_body_limit_bytes",
+                help: "What request bodies may hold together: beyond it requests get 503.", kind: .gauge,
+                value: Double(options.bodyMemory)))
+        numbers.append(
+            DatabaseStatistic(
+                name: "varve_http_connections_limit", help: "Connections taken at once; others wait in the kernel.",
+                kind: .gauge,
+                value: Double(
+                    DescriptorLimit.connections(
+                        wanted: options.maximumConnections, descriptors: DescriptorLimit.current))))
+        numbers += patience.statistics
+        numbers.append(
+            DatabaseStatistic(
                 name: "varve_memory_limit_bytes", help: "What the process may hold; above it no new query begins.",
                 kind: .gauge, value: Double(state.memory.limit)))
         numbers += process?.statistics ?? []

@@ -4,8 +4,8 @@ import PromQL
 /// The two ways that queries take: what looks at little does not wait behind what looks at everything.
 ///
 /// - *Quick*: `QueryReach` says that it looks at few samples. Threads like those of everybody else.
-/// - *Wide*: all others. Their threads come last when processors are short, so that ingest and health checks go on beside
-///   any number of them; so do answers that are made piece by piece.
+/// - *Wide*: all others, and answers that are made piece by piece. Their threads make way (`SpareProcessors`), so that
+///   ingest and small questions go on beside any number of them.
 /// - Each way has `query.max-concurrency` slots and a queue of its own.
 struct QueryLanes: Sendable {
     enum Lane: String, CaseIterable, Sendable { case quick, wide }
@@ -27,7 +27,7 @@ struct QueryLanes: Sendable {
         /// - Parameter wide: queries of the wide lane at once. Some threads more are for questions about labels.
         init(wide: Int, processors: Int) {
             quick = ThreadTaskExecutor(threads: max(processors, 2))
-            self.wide = ThreadTaskExecutor(threads: wide + 2, comesLast: true)
+            self.wide = ThreadTaskExecutor(threads: wide + 2, makesWayOn: processors)
         }
     }
 

@@ -1,3 +1,5 @@
+import Platform
+
 /// The pieces of a long answer, each made on the threads of a lane: the connection's own only send them.
 ///
 /// Used by one answer, one piece after the other.
@@ -11,10 +13,18 @@ final class LanePieces {
         self.executor = executor
     }
 
-    func next() async -> [UInt8]? { await withTaskExecutorPreference(executor) { rest.next() } }
+    func next() async -> [UInt8]? {
+        await withTaskExecutorPreference(executor) {
+            RestingPoint.pass()
+            return rest.next()
+        }
+    }
 
     /// The next piece as `form` makes it.
     func next(_ form: ([UInt8]) throws -> [UInt8]) async throws -> [UInt8]? {
-        try await withTaskExecutorPreference(executor) { try rest.next().map(form) }
+        try await withTaskExecutorPreference(executor) {
+            RestingPoint.pass()
+            return try rest.next().map(form)
+        }
     }
 }
