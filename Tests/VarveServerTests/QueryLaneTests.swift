@@ -101,6 +101,8 @@ import Testing
 }
 
 @Suite struct SpareProcessorsTests {
+    private final class Count: Sendable { let value = Atomic<Int>(0) }
+
     private func part(_ part: Double, busy: Double, idle: Double?) -> Double {
         SpareProcessors.part(after: part, busy: busy, idle: idle, processors: 4)
     }
@@ -135,18 +137,18 @@ import Testing
 
     @Test func aPoolThatMakesWayLosesNoJob() async throws {
         let threads = BlockingThreads(threads: 3, makesWayOn: 1)
-        let done = Atomic<Int>(0)
+        let done = Count()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<200 {
                 group.addTask {
                     try await threads.run {
                         RestingPoint.pass()
-                        done.add(1, ordering: .relaxed)
+                        done.value.add(1, ordering: .relaxed)
                     }
                 }
             }
             try await group.waitForAll()
         }
-        #expect(done.load(ordering: .relaxed) == 200)
+        #expect(done.value.load(ordering: .relaxed) == 200)
     }
 }
