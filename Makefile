@@ -19,7 +19,7 @@ FUZZ_SECONDS ?= 60
 # Of each scene of `make overload`.
 SECONDS ?= 20
 
-.PHONY: help run build test unit-test crash-test end-to-end soak overload lint bench bench-kernels bench-log fuzz clean libraries \
+.PHONY: help run build test unit-test crash-test end-to-end soak overload churn lint bench bench-kernels bench-log fuzz clean libraries \
 	test-packages bucket-packages bench-packages
 
 help: ## this list
@@ -60,6 +60,9 @@ soak: build test-packages bucket-packages .venv/ready ## all that breaks things,
 
 overload: build test-packages .venv/ready ## more than it can take, with figures; SECONDS=600 for each scene (20)
 	.venv/bin/python Tools/overload.py $(SECONDS)
+
+churn: build test-packages .venv/ready ## two days of series and clients that come and go, in minutes; memory flat in the second
+	.venv/bin/python Tools/churn.py
 
 lint: ## formatting, as CI checks it
 	swift format lint --strict -r Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Fuzz/Bodies Fuzz/Driver Fuzz/Tests \

@@ -98,7 +98,7 @@ let package = Package(
                 "StorageEngine", "MetricModel", "Parquet", "Encodings", "Columnar", "Platform", "ObjectStorage",
                 "ManifestLog",
             ]),
-        room("PromQL", on: "Metrics", ["MetricModel"]),
+        room("PromQL", on: "Metrics", ["MetricModel", "Platform"]),
         room("PromQLScript", on: "Metrics", ["PromQL", "MetricModel"]),
         room("Ingest", on: "Metrics", ["MetricModel", "Compression", "Columnar", "Platform"]),
         // Product
@@ -176,7 +176,7 @@ let package = Package(
         tests(
             "VarveServer",
             [
-                "VarveServer", "PromQL", "MetricModel", "MetricEngine", "Compression", "Platform",
+                "VarveServer", "PromQL", "MetricModel", "MetricEngine", "Compression", "Platform", "CPlatform",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

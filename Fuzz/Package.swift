@@ -53,7 +53,7 @@ let package = Package(
             "StorageEngine", on: "Storage",
             ["ManifestLog", "WAL", "Parquet", "ObjectStorage", "Columnar", "Platform"]),
         room("MetricModel", on: "Metrics", ["Columnar", "CRE2", "Platform"]),
-        room("PromQL", on: "Metrics", ["MetricModel"]),
+        room("PromQL", on: "Metrics", ["MetricModel", "Platform"]),
         room("Ingest", on: "Metrics", ["MetricModel", "Compression", "Columnar", "Platform"]),
         room(
             "MetricEngine", on: "Metrics",

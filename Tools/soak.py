@@ -38,6 +38,7 @@ HARNESSES = [
     ("surroundings", "test_surroundings.py", {}, 3),
     ("buckets", "test_object_store.py", {"E2E_DUELS": 20, "E2E_BUCKET_FAULTS": 2_000, "E2E_OUTAGE": 120}, 2),
     ("hostile clients", "test_hostile_http.py", {}, 6),
+    ("churn", "churn.py", {}, 6),
     ("simulated crashes", "SeededTests", {"CRASH_SEEDS": SIMULATED}, 1),
 ]
 
@@ -48,6 +49,9 @@ def command(name, file, variables, seed, kept):
         variables = {**variables, "CRASH_FIRST_SEED": seed * SIMULATED}
         argv = ["make", "crash-test"] if HAS_PLAYER else ["swift", "test", "--skip-build", "--filter", file]
         again = " ".join(argv).replace("--skip-build ", "")
+    elif name == "churn":
+        variables = {**variables, "FIRST_SEED": seed}
+        argv, again = [PYTEST[0], "Tools/churn.py"], ".venv/bin/python Tools/churn.py"
     else:
         variables = {**variables, "E2E_SEED": seed}
         argv = [*PYTEST, f"Tests/EndToEnd/{file}", f"--basetemp={kept}"]
@@ -74,7 +78,7 @@ def one(name, file, variables, seed, counted):
             counted["simulated seeds"] += SIMULATED
         if not os.path.islink(kept):
             subprocess.run(["rm", "-rf", "--one-file-system", kept])
-        summary = [line for line in result.stdout.splitlines() if re.search(r"\d+ passed|Test run with", line)]
+        summary = [line for line in result.stdout.splitlines() if re.search(r"\d+ passed|Test run with|^memory:", line)]
         print(f"  {name}: {summary[-1].strip(' =') if summary else 'passed'} ({seconds:.0f} s)", flush=True)
         return True
     counted["failures"] += 1

@@ -39,7 +39,9 @@ extension FuzzBody {
             for problem in error.problems { precondition(problem.hasPrefix("f, line ") && problem.utf8.count < 4_096) }
         }
         let text = String(decoding: bytes, as: UTF8.self)
-        for name in ServeSettings.names { _ = try? ServeSettings(flags: [name: text], environment: [:]) }
+        // The same text for every setting at once: each reads it before all complaints are told.
+        let everywhere = Dictionary(uniqueKeysWithValues: ServeSettings.names.map { ($0, text) })
+        _ = try? ServeSettings(flags: everywhere, environment: [:])
     }
 
     /// An answer of another server, as the command line reads it: what is read can be written and read again.

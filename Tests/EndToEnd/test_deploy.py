@@ -51,7 +51,9 @@ def test_every_refusal_queue_and_budget_has_a_metric(metrics):
             "varve_http_body_bytes", "varve_memory_limit_bytes", "varve_compaction_memory_bytes", "varve_compactions_postponed_total",
             "varve_compaction_quarantined_objects", "varve_flush_failures_total", "varve_wal_failures_total", "varve_wal_repairs_total",
             "varve_disk_is_short", "varve_http_connections", "varve_http_connections_left_total", "varve_http_access_refused_total",
-            "varve_config_reloads_total", "varve_series", "varve_series_limit"):
+            "varve_config_reloads_total", "varve_series", "varve_series_limit", "varve_queries_refused_total",
+            "varve_cache_bytes", "varve_index_bytes", "varve_http_body_limit_bytes", "varve_http_connections_limit",
+            "varve_writes_unanswered", "varve_writes_unconfirmed_total"):
         assert name in metrics[0], name
     run = subprocess.run(["promtool", "check", "metrics"], input=metrics[1], capture_output=True, text=True)
     assert run.returncode in (0, 3), run.stderr

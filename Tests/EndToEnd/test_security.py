@@ -222,6 +222,20 @@ def handshake(port, **limits):
         return None
 
 
+def alert_to(port, version):
+    """What is answered to the first message of a client that knows nothing newer than `version`: level and kind of an alert.
+    Made by hand, since libraries may refuse to send it."""
+    import socket
+    ciphers = bytes.fromhex("c013c014c009c00a002f0035000a00ff")
+    hello = version + bytes(32) + b"\0" + len(ciphers).to_bytes(2, "big") + ciphers + b"\1\0"
+    handshake = b"\1" + len(hello).to_bytes(3, "big") + hello
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+        s.sendall(b"\x16\3\1" + len(handshake).to_bytes(2, "big") + handshake)
+        answer = s.recv(4096)
+    assert answer[0] == 21 and len(answer) >= 7, answer
+    return tuple(answer[5:7])
+
+
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 def test_tls_is_1_2_and_up_and_certificates_are_read_again(tmp_path):
     first, second = certificate(tmp_path, "first"), certificate(tmp_path, "second")
@@ -252,6 +266,14 @@ def test_tls_is_1_2_and_up_and_certificates_are_read_again(tmp_path):
         versions = ssl.TLSVersion
         assert handshake(varve.port, maximum=versions.TLSv1) is None
         assert handshake(varve.port, maximum=versions.TLSv1_1) is None
+        # SSL 3, TLS 1.0, TLS 1.1: fatal, protocol_version (RFC 8446, 6).
+        for version in (b"\3\0", b"\3\1", b"\3\2"):
+            assert alert_to(varve.port, version) == (2, 70), version
+        for flag in ("-tls1", "-tls1_1"):
+            asked = subprocess.run(
+                ["openssl", "s_client", "-connect", f"127.0.0.1:{varve.port}", flag, "-cipher", "ALL:@SECLEVEL=0"],
+                input="", capture_output=True, text=True)
+            assert asked.returncode != 0 and "Cipher is (NONE)" in asked.stdout, asked.stdout + asked.stderr
         assert handshake(varve.port, maximum=versions.TLSv1_2)[0] == "TLSv1.2"
         assert handshake(varve.port)[0] == "TLSv1.3"
         before = handshake(varve.port)[1]

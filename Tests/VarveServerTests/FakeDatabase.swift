@@ -20,6 +20,7 @@ final class FakeDatabase: MetricDatabase {
         var isReady = true
         var cardinality = DatabaseCardinality()
         var options: QueryOptions?
+        var reach: @Sendable (String) -> Int? = { _ in nil }
         var answer: Answer = { (text) async throws(QueryError) in
             QueryResult(value: .scalar(timestamp: 0, value: Double(text) ?? 0))
         }
@@ -47,6 +48,10 @@ final class FakeDatabase: MetricDatabase {
         note("queryRange \(expression) \(start)…\(end) by \(step)")
         state.withLock { $0.options = options }
         return try await state.withLock { $0.answer }(expression)
+    }
+
+    func reach(of expression: String, start: Int64, end: Int64, step: Int64?, options: QueryOptions) -> Int? {
+        state.withLock { $0.reach }(expression)
     }
 
     private func matching(_ matchers: [[LabelMatcher]]) -> [Labels] {
@@ -110,11 +115,14 @@ final class FakeDatabase: MetricDatabase {
 
 extension PrometheusAPI {
     /// An API over `database` with a quiet log.
-    static func test(_ database: FakeDatabase, _ options: ServerOptions = .init()) -> PrometheusAPI {
+    static func test(
+        _ database: FakeDatabase, _ options: ServerOptions = .init(), executors: QueryLanes.Executors = .init()
+    ) -> PrometheusAPI {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         return PrometheusAPI(
-            database: database, options: options, state: ServerState(startTime: 1_700_000_000_000), logger: logger)
+            database: database, options: options, state: ServerState(startTime: 1_700_000_000_000),
+            executors: executors, logger: logger)
     }
 
     func get(_ target: String) async -> APIAnswer { await answer(APIRequest(method: "GET", target: target)) }

@@ -7,6 +7,8 @@
 #include <malloc.h>
 #endif
 #include <sys/resource.h>
+#include <pthread.h>
+#include <time.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +26,47 @@ int varve_rename_noreplace(const char *source, const char *target) {
 int varve_open(const char *path, int flags, int mode) {
     int descriptor = open(path, flags, mode);
     return descriptor >= 0 ? descriptor : -errno;
+}
+
+static _Thread_local void *context;
+
+void *varve_thread_context(void) { return context; }
+void varve_set_thread_context(void *value) { context = value; }
+
+int varve_thread_clock(void) {
+#if defined(__linux__)
+    clockid_t clock;
+    return pthread_getcpuclockid(pthread_self(), &clock) == 0 ? (int)clock : 0;
+#else
+    return 0;
+#endif
+}
+
+static uint64_t nanoseconds(clockid_t clock) {
+    struct timespec time;
+    if (clock_gettime(clock, &time) != 0) return 0;
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+uint64_t varve_monotonic_nanoseconds(void) { return nanoseconds(CLOCK_MONOTONIC); }
+uint64_t varve_clock_nanoseconds(int clock) { return nanoseconds((clockid_t)clock); }
+
+uint64_t varve_process_cpu_nanoseconds(void) { return nanoseconds(CLOCK_PROCESS_CPUTIME_ID); }
+
+uint64_t varve_idle_nanoseconds(void) {
+    unsigned long long user, nice, kernel, idle, waiting;
+    FILE *file = fopen("/proc/stat", "re");
+    if (file == NULL) return 0;
+    int found = fscanf(file, "cpu %llu %llu %llu %llu %llu", &user, &nice, &kernel, &idle, &waiting);
+    fclose(file);
+    long ticks = sysconf(_SC_CLK_TCK);
+    if (found != 5 || ticks <= 0) return 0;
+    return (uint64_t)(idle + waiting) * (1000000000u / (uint64_t)ticks);
+}
+
+void varve_rest(uint64_t length) {
+    struct timespec time = {.tv_sec = (time_t)(length / 1000000000u), .tv_nsec = (long)(length % 1000000000u)};
+    (void)nanosleep(&time, NULL);
 }
 
 int varve_lock_exclusive(int descriptor) {

@@ -1,3 +1,4 @@
+import CPlatform
 import Synchronization
 
 #if canImport(Glibc)
@@ -31,8 +32,11 @@ public final class BlockingThreads: BlockingExecutor {
         private var condition = pthread_cond_t()
         private var jobs: [Job] = []
         private var head = 0
+        /// nil: the threads are like all others.
+        let spare: SpareProcessors?
 
-        init() {
+        init(spare: SpareProcessors?) {
+            self.spare = spare
             pthread_mutex_init(&mutex, nil)
             pthread_cond_init(&condition, nil)
         }
@@ -61,10 +65,14 @@ public final class BlockingThreads: BlockingExecutor {
         }
     }
 
-    private let queue = Queue()
+    private let queue: Queue
 
-    /// - Parameter threads: 1 … 256.
-    public init(threads: Int) {
+    /// - Parameters:
+    ///   - threads: 1 … 256.
+    ///   - makesWayOn: of so many processors: the threads rest while others of the process need the processors
+    ///     (`SpareProcessors`), between jobs and at their `RestingPoint`s. nil: they are like all others.
+    public init(threads: Int, makesWayOn processors: Int? = nil) {
+        queue = Queue(spare: processors.map(SpareProcessors.init(processors:)))
         for _ in 0..<min(max(threads, 1), 256) {
             let argument = Unmanaged.passRetained(queue)
             var attributes = pthread_attr_t()
@@ -83,7 +91,15 @@ public final class BlockingThreads: BlockingExecutor {
                         guard let raw else { return nil }
                     #endif
                     let queue = Unmanaged<Queue>.fromOpaque(raw).takeRetainedValue()
-                    while true { queue.take()() }
+                    if let spare = queue.spare {
+                        // As long as the thread, which is as long as the process.
+                        let pace = ThreadPace(spare, clock: varve_thread_clock())
+                        varve_set_thread_context(Unmanaged.passRetained(pace).toOpaque())
+                    }
+                    while true {
+                        queue.take()()
+                        RestingPoint.pass()
+                    }
                 }, argument.toOpaque())
             if started != 0 { argument.release() }
             pthread_attr_destroy(&attributes)

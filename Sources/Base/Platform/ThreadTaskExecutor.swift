@@ -3,7 +3,10 @@
 public final class ThreadTaskExecutor: TaskExecutor {
     private let threads: BlockingThreads
 
-    public init(threads: Int) { self.threads = BlockingThreads(threads: threads) }
+    /// - Parameters: as those of `BlockingThreads`.
+    public init(threads: Int, makesWayOn processors: Int? = nil) {
+        self.threads = BlockingThreads(threads: threads, makesWayOn: processors)
+    }
 
     public func enqueue(_ job: consuming ExecutorJob) {
         let unowned = UnownedJob(job)

@@ -23,6 +23,18 @@ extension Database {
         try await engine(options).range(expression, start: start, end: end, step: step)
     }
 
+    /// How many samples and steps an evaluation may look at, at most, told without reading any: to keep questions about
+    /// little from waiting behind those about everything.
+    /// - Parameter step: milliseconds; nil: at `start` only.
+    /// - Returns: 0 for an expression that is refused; nil where it cannot be told.
+    public func reach(
+        of expression: String, start: Int64, end: Int64, step: Int64?, options: QueryOptions? = nil
+    ) -> Int? {
+        QueryReach.samples(
+            of: expression, start: start, end: end, step: step, options: options ?? self.options.queries
+        ) { store.seriesBound($0) }
+    }
+
     private func engine(_ options: QueryOptions?) -> QueryEngine {
         QueryEngine(source: store, options: options ?? self.options.queries)
     }

@@ -21,6 +21,10 @@ extension Database: MetricDatabase {
         try await queryRange(expression, start: start, end: end, step: step, options: .some(options))
     }
 
+    public func reach(of expression: String, start: Int64, end: Int64, step: Int64?, options: QueryOptions) -> Int? {
+        reach(of: expression, start: start, end: end, step: step, options: .some(options))
+    }
+
     public func labelNames(
         matchers: [[LabelMatcher]], start: Int64, end: Int64, limit: Int
     ) async throws -> LimitedNames {
@@ -138,6 +142,14 @@ extension Database: MetricDatabase {
         gauge("varve_series_limit", "Series that limit-series allows.", Double(options.limits.series))
         gauge("varve_series_live", "Series of the newest segment.", Double(metrics.liveSeries))
         gauge("varve_index_bytes", "Memory of the label index.", Double(metrics.indexBytes))
+        for (cache, bytes) in [
+            ("objects", engine.cachedBytes), ("tails", metrics.tailBytes), ("older_indexes", metrics.olderIndexBytes),
+        ] {
+            found.append(
+                DatabaseStatistic(
+                    name: "varve_cache_bytes", help: "Memory of caches, each of which has a bound.", kind: .gauge,
+                    labels: Labels([("cache", cache)]), value: Double(bytes)))
+        }
         counter("varve_writes_total", "Batches acknowledged.", engine.writes)
         counter("varve_writes_overloaded_total", "Batches refused for want of memory or disk.", engine.overloads)
         gauge("varve_writes_waiting", "Writers that wait for memory.", Double(engine.waitingWriters))

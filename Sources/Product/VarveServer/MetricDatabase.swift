@@ -8,6 +8,10 @@ public protocol MetricDatabase: Sendable {
         _ expression: String, start: Int64, end: Int64, step: Int64, options: QueryOptions
     ) async throws(QueryError) -> QueryResult
 
+    /// How many samples and steps a query may look at, at most, told without reading: see `QueryReach`. `step` nil: at `start`
+    /// only. nil: that cannot be told.
+    func reach(of expression: String, start: Int64, end: Int64, step: Int64?, options: QueryOptions) -> Int?
+
     /// Names of labels of series alive in the range, in byte order. A series counts when it matches any of `matchers`
     /// (each is a selector); no selector means every series. `limit` 0 means none.
     func labelNames(matchers: [[LabelMatcher]], start: Int64, end: Int64, limit: Int) async throws -> LimitedNames
@@ -52,6 +56,9 @@ extension MetricDatabase {
         _ body: [UInt8], numbered sequences: ClosedRange<UInt64>
     ) async -> Result<WriteOutcome, WriteRefusal> {
         .failure(.malformed("no log was left behind here"))
+    }
+    public func reach(of expression: String, start: Int64, end: Int64, step: Int64?, options: QueryOptions) -> Int? {
+        nil
     }
 }
 

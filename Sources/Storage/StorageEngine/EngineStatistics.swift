@@ -39,6 +39,8 @@ public struct EngineStatistics: Sendable {
     public var compactionHindrance: String?
     /// Orphans of older claims that were deleted.
     public var orphansCollected: UInt64 = 0
+    /// Bytes of objects kept in memory.
+    public var cachedBytes = 0
     /// What all scans together passed over and read.
     public var scans = ScanStatistics()
     public var log = LogStatistics()

@@ -184,6 +184,7 @@ public final class Region: Sendable {
         result.manifestVersion = manifest.manifest.version.rawValue
         result.waitingWriters = writers.count
         result.isDiskShort = diskShortage.withLock { $0 != nil }
+        result.cachedBytes = objects.memory
         result.compactionMemoryBytes = ledger.memory.inUse
         let now = environment.time.monotonic()
         compactionTrouble.withLock {

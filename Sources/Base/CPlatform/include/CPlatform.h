@@ -32,6 +32,22 @@ int varve_descriptor_limit(int raise);
 
 /// Has blocks of 256 KiB and more given back to the system as soon as they are freed, where the allocator can be told.
 void varve_return_large_blocks(void);
+/// What the calling thread carries about; NULL at first.
+void *varve_thread_context(void);
+void varve_set_thread_context(void *value);
+
+/// The clock of the calling thread's CPU time, for `varve_clock_nanoseconds`; 0 where there is none.
+int varve_thread_clock(void);
+
+/// Nanoseconds: of a clock that only rises; of a thread's CPU time; of the CPU time of all threads; of processors that nobody
+/// needed since the machine was started, in ticks of 10 ms, 0 where that is not told.
+uint64_t varve_monotonic_nanoseconds(void);
+uint64_t varve_clock_nanoseconds(int clock);
+uint64_t varve_process_cpu_nanoseconds(void);
+uint64_t varve_idle_nanoseconds(void);
+
+/// Lets the calling thread rest for so many nanoseconds; a signal ends it early.
+void varve_rest(uint64_t length);
 
 /// Takes an exclusive open-file-description lock without waiting; 0 or an errno.
 int varve_lock_exclusive(int descriptor);

@@ -14,6 +14,10 @@ public struct MetricStatistics: Sendable, Equatable {
     public var samplesRefused: [SampleRefusal: Int] = [:]
     /// Bytes of the series index and of the identity tables, about.
     public var indexBytes = 0
+    /// Bytes of the last samples that are kept of series in objects.
+    public var tailBytes = 0
+    /// Bytes of the series indexes of older segments, about.
+    public var olderIndexBytes = 0
     /// Metric families with metadata.
     public var metadataFamilies = 0
     public init() {}
@@ -61,6 +65,8 @@ extension MetricStore {
             }
         }
         statistics.indexBytes += registry.spellings.memory
+        statistics.tailBytes = tails.memory
+        statistics.olderIndexBytes = indexes.memory
         statistics.metadataFamilies = metadataCache.all.count
         return statistics
     }

@@ -36,6 +36,9 @@ final class SegmentIndexCache: Sendable {
         self.hash = hash
     }
 
+    /// Bytes held, about.
+    var memory: Int { state.withLock { $0.memory } }
+
     /// - Throws: `StorageError`, `CancellationError`.
     func index(_ segment: TimeRange, in snapshot: Snapshot) async throws -> SegmentIndex {
         let parts = isFollowing ? Self.parts(of: segment, in: snapshot) : []

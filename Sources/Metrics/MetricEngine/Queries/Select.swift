@@ -1,6 +1,8 @@
 import Columnar
+import ManifestLog
 public import MetricModel
 import ObjectStorage
+import Platform
 import StorageEngine
 import Synchronization
 
@@ -53,12 +55,18 @@ extension MetricStore: SeriesSource {
             let (sources, counters) = try snapshot.sources(
                 of: ScanRequest(table: SamplesTable.number, segment: ranges[0], times: times, keys: ids))
             try await newest.take(sources, counters, tails)
+            sweepTails(snapshot)
             let vector = newest.vector(IndexedLabels(view.index, chosen), chosen)
             try SampleBudget(maximum: request.maximumSamples).take(vector.count)
             return vector
         } catch let error as StorageError {
             throw SelectError.storage(error.text)
         }
+    }
+
+    private func sweepTails(_ snapshot: Snapshot) {
+        guard tails.isCrowded else { return }
+        tails.sweep(live: Set(snapshot.objects.map(\.id)))
     }
 
     /// A part of a segment's ids.
@@ -78,6 +86,7 @@ extension MetricStore: SeriesSource {
             let (sources, counters) = try snapshot.sources(
                 of: ScanRequest(table: SamplesTable.number, segment: segment.range, times: times, keys: segment.ids))
             try await newest.take(sources, counters, tails)
+            sweepTails(snapshot)
             pieces += newest.pieces(groups: segment.groups[...])
         }
         try budget.take(pieces.count)
@@ -146,12 +155,14 @@ extension MetricStore: SeriesSource {
             if let cursor = try await source.cursorOfObject() as? SamplesCursor {
                 while let rows = try await cursor.nextRows() {
                     try Task.checkCancellation()
+                    RestingPoint.pass()
                     counters.add { $0.rowsRead += UInt64(rows.count) }
                     try budget.take(try gathered.add(rows))
                 }
             } else {
                 while let batch = try await source.next() {
                     try Task.checkCancellation()
+                    RestingPoint.pass()
                     try budget.take(try gathered.add(batch))
                 }
             }

@@ -1,4 +1,5 @@
 import MetricModel
+import Platform
 
 /// What a query may use: samples held, memory, wall time, and whether anybody still waits.
 ///
@@ -96,6 +97,7 @@ struct QueryBudget {
 
     /// Called between series: a query that is late or that nobody waits for ends here.
     func check() throws(QueryError) {
+        RestingPoint.pass()
         if Task.isCancelled { throw .canceled }
         if ContinuousClock.now > deadline { throw .timeout("query timed out in expression evaluation") }
     }

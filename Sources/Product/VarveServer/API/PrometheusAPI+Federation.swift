@@ -37,7 +37,9 @@ extension PrometheusAPI {
     }
 
     private func instant(_ expression: String, _ now: Int64) async throws(APIError) -> QueryValue {
-        try await running(Question(text: expression, start: now, end: now), options.queryOptions) {
+        let lane = QueryLanes.lane(
+            reach: database.reach(of: expression, start: now, end: now, step: nil, options: options.queryOptions))
+        return try await running(Question(text: expression, start: now, end: now), lane, options.queryOptions) {
             (options) async throws(QueryError) in
             try await database.query(expression, at: now, options: options)
         }.result.value

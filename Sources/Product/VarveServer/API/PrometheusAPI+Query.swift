@@ -10,7 +10,10 @@ extension PrometheusAPI {
         let parameters = try InstantQueryParameters(
             form, now: environment.time.now(), defaults: options.queryOptions)
         let question = Question(text: parameters.expression, start: parameters.time, end: parameters.time)
-        return try await evaluate(question, parameters.common) { (options) async throws(QueryError) in
+        let reach = database.reach(
+            of: question.text, start: question.start, end: question.end, step: nil,
+            options: parameters.common.options)
+        return try await evaluate(question, parameters.common, reach) { (options) async throws(QueryError) in
             try await database.query(parameters.expression, at: parameters.time, options: options)
         }
     }
@@ -20,7 +23,10 @@ extension PrometheusAPI {
             form, defaults: options.queryOptions, maximumPoints: options.maximumPoints)
         let question = Question(
             text: parameters.expression, start: parameters.start, end: parameters.end, step: parameters.step)
-        return try await evaluate(question, parameters.common) { (options) async throws(QueryError) in
+        let reach = database.reach(
+            of: question.text, start: question.start, end: question.end, step: question.step,
+            options: parameters.common.options)
+        return try await evaluate(question, parameters.common, reach) { (options) async throws(QueryError) in
             try await database.queryRange(
                 parameters.expression, start: parameters.start, end: parameters.end, step: parameters.step,
                 options: options)
@@ -28,10 +34,10 @@ extension PrometheusAPI {
     }
 
     private func evaluate(
-        _ question: Question, _ parameters: CommonQueryParameters,
+        _ question: Question, _ parameters: CommonQueryParameters, _ reach: Int?,
         _ work: (QueryOptions) async throws(QueryError) -> QueryResult
     ) async throws(APIError) -> APIAnswer {
-        let finished = try await running(question, parameters.options, work)
+        let finished = try await running(question, QueryLanes.lane(reach: reach), parameters.options, work)
         var result = finished.result
         result.truncate(to: parameters.limit)
         result.truncateRemarks()

@@ -11,10 +11,11 @@ extension PrometheusAPI {
     }
 
     func running(
-        _ question: Question, _ options: QueryOptions,
+        _ question: Question, _ lane: QueryLanes.Lane, _ options: QueryOptions,
         _ work: (QueryOptions) async throws(QueryError) -> QueryResult
     ) async throws(APIError) -> Finished {
         if let held = state.memory.excess {
+            state.refusedQueries.count(.memory)
             throw APIError(
                 .timeout,
                 "the process holds \(ByteCount(held)) of the \(ByteCount(state.memory.limit)) that memory-limit allows: no "
@@ -25,8 +26,9 @@ extension PrometheusAPI {
         defer { state.queries.remove(id) }
         let slot: QueryGate.Slot
         do {
-            slot = try await gate.enter()
+            slot = try await lanes.gate(lane).enter()
         } catch {
+            state.refusedQueries.count(error == .canceled ? .gone : .queue)
             throw error == .canceled
                 ? APIError(.canceled, "query was canceled in the queue")
                 : APIError(
@@ -38,8 +40,10 @@ extension PrometheusAPI {
         defer { slot.leave() }
         state.queries.began(id)
         let began = environment.time.monotonic()
-        let outcome: Result<QueryResult, QueryError>
-        do throws(QueryError) { outcome = .success(try await work(options)) } catch { outcome = .failure(error) }
+        let outcome = await withTaskExecutorPreference(lanes.executor(lane)) {
+            () async -> Result<QueryResult, QueryError> in
+            do throws(QueryError) { return .success(try await work(options)) } catch { return .failure(error) }
+        }
         let seconds = Double(environment.time.monotonic() &- began) / 1e9
         noteIfSlow(question, outcome, seconds: seconds)
         state.topQueries.note(question, seconds: seconds, at: environment.time.monotonic())
@@ -47,7 +51,9 @@ extension PrometheusAPI {
         case .success(let result):
             return Finished(
                 result: result, queueSeconds: Double(began &- arrived) / 1e9, evaluationSeconds: seconds)
-        case .failure(let error): throw APIError(error)
+        case .failure(let error):
+            state.refusedQueries.count(error)
+            throw APIError(error)
         }
     }
 

@@ -88,21 +88,41 @@ extension PrometheusAPI {
                 name: "varve_ready", help: "1 when the database answers, 0 while it starts or stops.", kind: .gauge,
                 value: database.isReady && !state.isStopping ? 1 : 0),
             DatabaseStatistic(
-                name: "varve_queries_running", help: "Queries being evaluated.", kind: .gauge,
-                value: Double(gate.running)),
-            DatabaseStatistic(
-                name: "varve_queries_waiting", help: "Queries waiting for one of the slots.", kind: .gauge,
-                value: Double(gate.waiting)),
-            DatabaseStatistic(
                 name: "process_start_time_seconds", help: "Start time of the process in seconds since the epoch.",
                 kind: .gauge, value: start),
         ]
+        for lane in QueryLanes.Lane.allCases {
+            numbers.append(
+                DatabaseStatistic(
+                    name: "varve_queries_running", help: "Queries being evaluated, by lane.", kind: .gauge,
+                    labels: .init([("lane", lane.rawValue)]), value: Double(lanes.gate(lane).running)))
+        }
+        for lane in QueryLanes.Lane.allCases {
+            numbers.append(
+                DatabaseStatistic(
+                    name: "varve_queries_waiting", help: "Queries waiting for one of the slots of their lane.",
+                    kind: .gauge, labels: .init([("lane", lane.rawValue)]), value: Double(lanes.gate(lane).waiting)))
+        }
+        numbers += state.refusedQueries.statistics
         numbers += state.requests.statistics + state.connections.statistics + state.reloads.statistics
         numbers.append(
             DatabaseStatistic(
                 name: "varve_http_body_bytes",
                 help: "Memory of the request bodies that are being received or answered.",
                 kind: .gauge, value: Double(state.bodies.inUse)))
+        numbers.append(
+            DatabaseStatistic(
+                name: "varve_http_body_limit_bytes",
+                help: "What request bodies may hold together: beyond it requests get 503.", kind: .gauge,
+                value: Double(options.bodyMemory)))
+        numbers.append(
+            DatabaseStatistic(
+                name: "varve_http_connections_limit", help: "Connections taken at once; others wait in the kernel.",
+                kind: .gauge,
+                value: Double(
+                    DescriptorLimit.connections(
+                        wanted: options.maximumConnections, descriptors: DescriptorLimit.current))))
+        numbers += patience.statistics
         numbers.append(
             DatabaseStatistic(
                 name: "varve_memory_limit_bytes", help: "What the process may hold; above it no new query begins.",

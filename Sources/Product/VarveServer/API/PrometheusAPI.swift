@@ -13,14 +13,14 @@ struct PrometheusAPI: Sendable {
     let options: ServerOptions
     let environment: Environment
     let state: ServerState
-    let gate: QueryGate
+    let lanes: QueryLanes
     let patience: WritePatience
     let origins: OriginPolicy
     let logger: Logger
 
     init(
         database: any MetricDatabase, options: ServerOptions, environment: Environment = .live, state: ServerState,
-        logger: Logger
+        executors: QueryLanes.Executors = .init(), logger: Logger
     ) {
         self.database = database
         self.options = options
@@ -29,7 +29,9 @@ struct PrometheusAPI: Sendable {
         self.logger = logger
         origins = OriginPolicy(options.allowedOrigins)
         patience = WritePatience(options.writePatience, time: environment.time)
-        gate = QueryGate(slots: options.concurrentQueries, patience: options.queueTimeout, time: environment.time)
+        lanes = QueryLanes(
+            slots: options.concurrentQueries, patience: options.queueTimeout, time: environment.time,
+            executors: executors)
     }
 
     func answer(_ request: APIRequest) async -> APIAnswer {

@@ -21,6 +21,8 @@ final class WritePatience: Sendable {
         /// In order of arrival.
         var waiting: [UInt64: Waiting] = [:]
         var isWatched = false
+        /// Writes answered with 'unknown'.
+        var unconfirmed: UInt64 = 0
     }
 
     private let patience: Duration
@@ -56,12 +58,26 @@ final class WritePatience: Sendable {
             let (late, goesOn) = state.withLock { state in
                 let late = state.waiting.values.filter { now >= $0.since && .nanoseconds(now - $0.since) >= patience }
                 for one in late { state.waiting[one.id] = nil }
+                state.unconfirmed += UInt64(late.count)
                 state.isWatched = !state.waiting.isEmpty
                 return (late, state.isWatched)
             }
             for one in late { one.send(unknown) }
             if !goesOn { return }
         }
+    }
+
+    var statistics: [DatabaseStatistic] {
+        let (waiting, unconfirmed) = state.withLock { ($0.waiting.count, $0.unconfirmed) }
+        return [
+            DatabaseStatistic(
+                name: "varve_writes_unanswered", help: "Writes that are being stored.", kind: .gauge,
+                value: Double(waiting)),
+            DatabaseStatistic(
+                name: "varve_writes_unconfirmed_total",
+                help: "Writes that the disk did not confirm in time: answered with 503, their outcome unknown.",
+                kind: .counter, value: Double(unconfirmed)),
+        ]
     }
 
     private var unknown: APIAnswer {

@@ -58,6 +58,10 @@ public final class BucketDatabase: MetricDatabase {
         }
     }
 
+    public func reach(of expression: String, start: Int64, end: Int64, step: Int64?, options: QueryOptions) -> Int? {
+        database.reach(of: expression, start: start, end: end, step: step, options: .some(options))
+    }
+
     private func asking(
         _ work: () async throws(QueryError) -> QueryResult
     ) async throws(QueryError) -> QueryResult {

@@ -13,9 +13,6 @@ struct APIResponder: HTTPResponder {
 
     let api: PrometheusAPI
     let reader: RequestReader
-    /// Where requests run that may take long: they share no thread with writes and health checks, which must never wait
-    /// behind an evaluation.
-    let executor: any TaskExecutor
 
     func respond(to request: Request, context: Context) async throws -> Response {
         var message = APIRequest(
@@ -54,17 +51,21 @@ struct APIResponder: HTTPResponder {
         message.body = body.bytes
         let answer =
             route?.endsWithItsClient == true
-            ? await answerWhileWanted(message, context.channel) : await api.answer(message)
+            ? await answerWhileWanted(message, route, context.channel) : await api.answer(message)
         let accepted = message.headers["accept-encoding"] ?? ""
         return withExtendedLifetime(body) {
-            Self.response(answer, isHead: message.method == "HEAD", accepted: accepted)
+            response(answer, isHead: message.method == "HEAD", accepted: accepted)
         }
     }
 
-    /// Cancels the work when the client goes.
-    private func answerWhileWanted(_ message: APIRequest, _ channel: any Channel) async -> APIAnswer {
+    /// Cancels the work when the client goes. What may take long shares no thread with writes and health checks, which must
+    /// never wait behind an evaluation: a query finds its lane by itself, questions about labels take the wide one.
+    private func answerWhileWanted(
+        _ message: APIRequest, _ route: Route?, _ channel: any Channel
+    ) async -> APIAnswer {
         guard let watch = api.state.watches.watch(of: channel) else { return await api.answer(message) }
-        let work = Task(executorPreference: executor) { await api.answer(message) }
+        let isQuery = route == .query || route == .queryRange
+        let work = Task(executorPreference: api.lanes.executor(isQuery ? .quick : .wide)) { await api.answer(message) }
         let registration = watch.whenGone { work.cancel() }
         defer { watch.forget(registration) }
         return await withTaskCancellationHandler {
@@ -78,7 +79,7 @@ struct APIResponder: HTTPResponder {
     private func turnAway(_ answer: APIAnswer, _ channel: any Channel, _ route: Route?) -> Response {
         api.state.requests.count(handler: route?.name ?? "other", status: answer.status, seconds: 0)
         channel.close(mode: .input, promise: nil)
-        var response = Self.response(answer, isHead: false)
+        var response = response(answer, isHead: false)
         response.headers[.connection] = "close"
         return response
     }
@@ -101,8 +102,8 @@ struct APIResponder: HTTPResponder {
     }
 
     /// - Parameter accepted: the request's `Accept-Encoding`.
-    private static func response(_ answer: APIAnswer, isHead: Bool, accepted: String = "") -> Response {
-        var headers = fields(answer.headers)
+    private func response(_ answer: APIAnswer, isHead: Bool, accepted: String = "") -> Response {
+        var headers = Self.fields(answer.headers)
         let status = HTTPResponse.Status(code: answer.status)
         if ContentCoding.isWorthwhile(answer.body) {
             headers.append(HTTPField(name: .vary, value: "accept-encoding"))
@@ -125,15 +126,15 @@ struct APIResponder: HTTPResponder {
             return Response(
                 status: status, headers: headers,
                 body: ResponseBody { writer in
-                    var pieces = pieces
-                    while let piece = pieces.next() { try await writer.write(ByteBuffer(bytes: piece)) }
+                    let pieces = LanePieces(pieces, api.lanes.executor(.wide))
+                    while let piece = await pieces.next() { try await writer.write(ByteBuffer(bytes: piece)) }
                     try await writer.finish(nil)
                 })
         }
     }
 
     /// Compressed while it is sent: the whole text is never there, compressed or not.
-    private static func compressed(_ body: APIAnswer.Body, _ coding: ContentCoding) -> ResponseBody {
+    private func compressed(_ body: APIAnswer.Body, _ coding: ContentCoding) -> ResponseBody {
         switch body {
         case .whole(let bytes):
             return ResponseBody { writer in
@@ -144,10 +145,9 @@ struct APIResponder: HTTPResponder {
             }
         case .pieces(let pieces):
             return ResponseBody { writer in
-                var pieces = pieces
                 let stream = try GzipStream(coding)
-                while let piece = pieces.next() {
-                    let short = try stream.compress(piece)
+                let pieces = LanePieces(pieces, api.lanes.executor(.wide))
+                while let short = try await pieces.next({ try stream.compress($0) }) {
                     if !short.isEmpty { try await writer.write(ByteBuffer(bytes: short)) }
                 }
                 try await writer.write(ByteBuffer(bytes: try stream.finish()))

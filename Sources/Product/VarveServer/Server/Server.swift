@@ -27,7 +27,10 @@ public struct Server: Sendable {
             startTime: environment.time.now(), access: access ?? WebAccess(openWith: environment.random),
             memoryLimit: options.memoryLimit, bodyMemory: options.bodyMemory, time: environment.time)
         api = PrometheusAPI(
-            database: database, options: options, environment: environment, state: state, logger: logger)
+            database: database, options: options, environment: environment, state: state,
+            executors: .init(
+                wide: options.concurrentQueries, processors: max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))),
+            logger: logger)
     }
 
     /// - Parameters:
@@ -50,9 +53,7 @@ public struct Server: Sendable {
         quiet.logLevel = max(logger.logLevel, .warning)
         let application = Application(
             responder: APIResponder(
-                api: api, reader: reader,
-                // One for each query that may run, some for questions about labels.
-                executor: ThreadTaskExecutor(threads: options.concurrentQueries + 2)),
+                api: api, reader: reader),
             server: HTTPServerBuilder { [api] responder in
                 APIChannel(responder: responder, api: api, bodies: reader.budget)
             },

@@ -8,6 +8,7 @@ final class ServerState: Sendable {
     let requests = RequestTally()
     let queries = ActiveQueries()
     let topQueries = TopQueries()
+    let refusedQueries = RefusedQueries()
     let access: WebAccess
     let memory: MemoryGauge
     let reloads: ReloadTally

@@ -67,6 +67,9 @@ public struct ServeSettings: Sendable, Equatable {
     /// What a configuration file may say: all but where it is itself.
     static let namesInFile = names.filter { $0 != "config" }
 
+    /// The variable of each, in the order of `names`.
+    private static let variables = names.map(variable)
+
     public static func variable(_ name: String) -> String {
         "VARVE_" + name.uppercased().split { $0 == "-" || $0 == "." }.joined(separator: "_")
     }
@@ -80,11 +83,11 @@ public struct ServeSettings: Sendable, Equatable {
         flags: [String: String], environment: [String: String], file: SettingsFile? = nil
     ) throws(InvalidSettings) {
         var problems = Self.strangers(in: environment) + (file?.problems ?? [])
-        for name in Self.names {
+        for (name, variable) in zip(Self.names, Self.variables) {
             if let text = flags[name] {
                 apply(name, text, as: "--\(name)", &problems)
-            } else if let text = environment[Self.variable(name)] {
-                apply(name, text, as: Self.variable(name), &problems)
+            } else if let text = environment[variable] {
+                apply(name, text, as: variable, &problems)
             } else if let file, let value = file.values[name] {
                 apply(name, value.text, as: "\(name) (\(file.path), line \(value.line))", &problems)
             }
@@ -100,7 +103,7 @@ public struct ServeSettings: Sendable, Equatable {
     }
 
     private static func strangers(in environment: [String: String]) -> [String] {
-        let known = Set(names.map(variable))
+        let known = Set(variables)
         return environment.keys.sorted().filter { $0.hasPrefix("VARVE_") && !known.contains($0) }.map { stranger in
             let guess = nearest(to: stranger, among: known.sorted()).map { "; did you mean \($0)?" } ?? ""
             return "unknown environment variable \(stranger.prefix(128))\(guess)"

@@ -48,6 +48,9 @@ final class ObjectCache: Sendable {
         self.limit = limit.bytes
     }
 
+    /// Bytes held.
+    var memory: Int { state.withLock { $0.total } }
+
     /// The whole object, when it is small enough to be kept.
     func whole(_ key: ObjectKey, size: UInt64) async throws(ObjectStoreError) -> Bytes? {
         let known = state.withLock { state -> Bytes? in

@@ -1,0 +1,59 @@
+import Platform
+import PromQL
+
+/// The two ways that queries take: what looks at little does not wait behind what looks at everything.
+///
+/// - *Quick*: `QueryReach` says that it looks at few samples. Threads like those of everybody else.
+/// - *Wide*: all others, and answers that are made piece by piece. Their threads make way (`SpareProcessors`), so that
+///   ingest and small questions go on beside any number of them.
+/// - Each way has `query.max-concurrency` slots and a queue of its own.
+struct QueryLanes: Sendable {
+    enum Lane: String, CaseIterable, Sendable { case quick, wide }
+
+    /// A query of the quick lane looks at no more samples and steps: some 10 ms.
+    static let quickReach = 500_000
+
+    private let quick: QueryGate
+    private let wide: QueryGate
+    /// Where the work of each lane is done; nil: where its caller is.
+    let executors: Executors
+
+    struct Executors: Sendable {
+        var quick: (any TaskExecutor)?
+        var wide: (any TaskExecutor)?
+
+        init() {}
+
+        /// - Parameter wide: queries of the wide lane at once. Some threads more are for questions about labels.
+        init(wide: Int, processors: Int) {
+            quick = ThreadTaskExecutor(threads: max(processors, 2))
+            self.wide = ThreadTaskExecutor(threads: wide + 2, makesWayOn: processors)
+        }
+    }
+
+    init(slots: Int, patience: Duration, time: any TimeSource, executors: Executors) {
+        quick = QueryGate(slots: slots, patience: patience, time: time)
+        wide = QueryGate(slots: slots, patience: patience, time: time)
+        self.executors = executors
+    }
+
+    /// - Parameter reach: of `QueryReach`.
+    static func lane(reach: Int?) -> Lane {
+        guard let reach else { return .wide }
+        return reach <= quickReach ? .quick : .wide
+    }
+
+    func gate(_ lane: Lane) -> QueryGate {
+        switch lane {
+        case .quick: quick
+        case .wide: wide
+        }
+    }
+
+    func executor(_ lane: Lane) -> (any TaskExecutor)? {
+        switch lane {
+        case .quick: executors.quick
+        case .wide: executors.wide
+        }
+    }
+}
