@@ -14,7 +14,7 @@ struct RegistryState: Sendable {
     /// Older or imported ids of the same label set, by ordinal.
     private(set) var extraIDs: [UInt32: [Int64]] = [:]
     private var ordinalOfExtraID: [Int64: UInt32] = [:]
-    private var ordinalOfID = IdentityTable()
+    private var ordinalOfID = OrdinalsByID()
     /// By start of the segment.
     var segments: [Int64: SegmentSeries] = [:]
     /// Starts of segments in objects that were not loaded: `segments` has only what was written since.
@@ -27,14 +27,7 @@ struct RegistryState: Sendable {
 
     // MARK: Ids
 
-    func ordinal(of id: Int64) -> UInt32? {
-        ordinalOfID.find(Self.hash(id)) { ids[Int($0)] == id } ?? ordinalOfExtraID[id]
-    }
-
-    private static func hash(_ id: Int64) -> UInt32 {
-        // Series numbers are handed out densely; spreading them is enough.
-        UInt32(truncatingIfNeeded: (UInt64(bitPattern: id) &* 0x9e37_79b9_7f4a_7c15) >> 32)
-    }
+    func ordinal(of id: Int64) -> UInt32? { ordinalOfID.ordinal(of: id, ids.view) ?? ordinalOfExtraID[id] }
 
     func isPrimary(_ id: Int64, of ordinal: UInt32) -> Bool { ids[Int(ordinal)] == id }
 
@@ -49,10 +42,7 @@ struct RegistryState: Sendable {
     }
 
     /// Makes room at once for so many series, those that are here among them.
-    mutating func reserve(_ total: Int) {
-        index.reserve(total)
-        ordinalOfID.reserve(total)
-    }
+    mutating func reserve(_ total: Int) { index.reserve(total) }
 
     /// Series that come from an object, as its columns have them.
     /// - Returns: their ordinals, row by row.
@@ -84,7 +74,7 @@ struct RegistryState: Sendable {
 
     private mutating func append(id: Int64, of ordinal: UInt32) {
         ids.append(id)
-        ordinalOfID.insert(Self.hash(id), ordinal)
+        ordinalOfID.insert(id, ordinal)
     }
 
     private mutating func learn(
