@@ -108,8 +108,8 @@ class Scene:
         """Samples stored, sender by sender and in stretches: all at once would be more than one query may hold."""
         total = 0
         for sender, bodies in steps.items():
-            for first in range(0, bodies, 5_000):
-                length = min(5_000, bodies - first + 1)
+            for first in range(0, bodies, 2_000):
+                length = min(2_000, bodies - first + 1)
                 query = f'sum(count_over_time({metric}{{job="sender-{sender}"}}[{length}s]))'
                 found = self.varve.query(query, START / 1000 + first + length - 1)["result"]
                 total += int(float(found[0]["value"][1])) if found else 0

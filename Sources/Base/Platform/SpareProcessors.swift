@@ -13,7 +13,7 @@ final class SpareProcessors: Sendable {
     /// Free processors that are left to others, as a share of all.
     static let freeShare = 0.06
     /// No less: a question must end some day.
-    static let least = 0.02
+    static let least = 0.05
     /// Between looks.
     private static let interval: UInt64 = 200_000_000
 
