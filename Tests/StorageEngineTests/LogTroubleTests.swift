@@ -174,8 +174,8 @@ import WAL
                 try await region.write(WriteBatch([TestTables.sampleRows(times)]))
             }
         }
-        options.flushSize = .kibibytes(700)
-        options.memoryLimit = isStoreUnwilling ? .mebibytes(64) : .kibibytes(1_500)
+        options.flushSize = .kibibytes(470)
+        options.memoryLimit = isStoreUnwilling ? .mebibytes(64) : .kibibytes(1_000)
         let store = FaultyStore(memory)
         if isStoreUnwilling { store.fail(.put, under: "samples/", times: nil, .before(.full)) }
         let after = SimulatedWorld(seed: 9, fileSystem: world.fileSystem.killed())
@@ -188,7 +188,7 @@ import WAL
                 #expect(region.statistics.flushes == 0, "a full store does not keep it from opening")
             } else {
                 #expect(region.statistics.flushes >= 4)
-                #expect(region.writer.unflushedBytes < 1_500 << 10)
+                #expect(region.writer.unflushedBytes < 1_000 << 10)
             }
             #expect(region.snapshot.storedRows(of: 1) == UInt64(batches * rows))
         }
