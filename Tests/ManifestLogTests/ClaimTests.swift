@@ -41,6 +41,24 @@ struct ClaimTests {
         }
     }
 
+    /// Whoever looked at the head decided by its holder: another's claim meanwhile is not claimed over.
+    @Test func aClaimIsMadeOverTheHolderThatWasLookedAt() async throws {
+        let store = MemoryStore()
+        func claim(_ claimant: UInt64, over holder: UInt64?) async throws(ManifestError) {
+            _ = try await ManifestWriter.claim(
+                store: store, claimantID: claimant, options: .swift(), environment: .simulated(seed: 1),
+                over: .claimant(holder))
+        }
+        await #expect(throws: ManifestError.self) { try await claim(1, over: 9) }
+        try await claim(1, over: nil)
+        try await claim(2, over: 1)
+        for stale: UInt64? in [1, nil] {
+            await #expect(throws: ManifestError.fenced(by: ClaimNumber(2))) { try await claim(3, over: stale) }
+        }
+        #expect(try await ManifestWriter.readHead(store: store)?.claimant == 2)
+        try await claim(3, over: 2)
+    }
+
     @Test func aLostAnswerToAClaimIsSettledByTheRandomNumber() async throws {
         let inner = MemoryStore()
         for claimant in UInt64(1)...4 {

@@ -3,6 +3,13 @@ public import ObjectStorage
 public import Platform
 
 extension ManifestWriter {
+    /// Over whom a claim may be made.
+    public enum Holder: Sendable {
+        case anybody
+        /// This one alone, or nobody where there is no manifest (nil): whoever decided to claim looked at that head.
+        case claimant(UInt64?)
+    }
+
     /// Who holds the region now; nil when it has no manifest. Takes no claim.
     public static func readHead(store: any ObjectStore) async throws(ManifestError) -> HeadSummary? {
         guard let (head, _) = try await LoadedManifest.head(of: store) else { return nil }
@@ -15,14 +22,18 @@ extension ManifestWriter {
     /// - Parameters:
     ///   - store: begins at `regions/<region>/manifest/`; its conditional puts were probed (`ConditionalPutProbe`).
     ///   - claimantID: drawn at random for this claim: tells it from another's when the answer is lost.
-    /// - Throws: `.fenced` when another won the race for the number.
+    ///   - holder: over whom; another one's claim meanwhile ends it.
+    /// - Throws: `.fenced` when another won the race for the number, or holds the region and not `holder`.
     public static func claim(
         store: any ObjectStore, claimantID: UInt64, options: ManifestOptions = ManifestOptions(),
-        environment: Environment
+        environment: Environment, over holder: Holder = .anybody
     ) async throws(ManifestError) -> ManifestWriter {
         // Each round more means that the holder has committed meanwhile.
         for _ in 0..<LoadedManifest.maximumReloads {
             let base = try await LoadedManifest.load(store)
+            if case .claimant(let expected) = holder, base?.head.claimant != expected {
+                throw .fenced(by: base?.head.claim ?? ClaimNumber(0))
+            }
             var claimed: LoadedManifest
             if let base {
                 guard let head = base.head.claimed(by: claimantID) else {

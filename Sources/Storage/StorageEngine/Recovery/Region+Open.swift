@@ -106,7 +106,9 @@ extension Region {
             try await environment.blocking.run { try intended.write(path, in: environment.fileSystem) }
         }
         let manifest = try await ManifestWriter.claim(
-            store: manifestStore, claimantID: claimantID, options: options.manifest, environment: environment)
+            store: manifestStore, claimantID: claimantID, options: options.manifest, environment: environment,
+            // Whether the log may be taken for ours was asked of this head, and of no later one.
+            over: .claimant(head?.claimant))
         if let over {
             // Before anything is flushed or merged. A crash before it: the file still says so, and the next claim notes it.
             var change = ManifestChange()
