@@ -9,9 +9,9 @@ import Synchronization
 /// - What a pool did before is no excuse: a stretch without such a point is made up for at the next.
 final class SpareProcessors: Sendable {
     /// Others are at work from this share of the processors on.
-    static let busyShare = 0.1
+    static let busyShare = 0.03
     /// Free processors that are left to others, as a share of all.
-    static let freeShare = 0.06
+    static let freeShare = 0.15
     /// No less: a question must end some day.
     static let least = 0.05
     /// Between looks.
