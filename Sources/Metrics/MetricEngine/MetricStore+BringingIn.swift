@@ -133,18 +133,8 @@ extension MetricStore {
         }.sorted { ($0.segment, $0.ordinal) < ($1.segment, $1.ordinal) }
         guard !missing.isEmpty else { return }
         let (view, ids) = registry.state.withLock { ($0.index.view(), $0.ids.view) }
-        var metrics = BytesColumn()
-        var labels = BytesColumn()
-        for pair in missing {
-            metrics.append(Array(view.metric(of: pair.ordinal)))
-            labels.append(view.canonicalLabels(of: pair.ordinal))
-        }
-        let rows = RecordBatch(
-            trusted: SeriesTable.schema,
-            [
-                .int64(missing.map(\.segment)), .int64(missing.map { ids[Int($0.ordinal)] }), .bytes(metrics),
-                .bytes(labels),
-            ])
+        let rows = SeriesRows.batch(
+            missing.map { (segment: $0.segment, id: ids[Int($0.ordinal)], ordinal: $0.ordinal) }, view)
         try await region.write(WriteBatch([TableRows(table: SeriesTable.number, batch: rows)]))
     }
 }

@@ -26,11 +26,8 @@ enum AnswerVerdict {
         case 404 where code == "NoSuchBucket": return .failed(.refused, "there is no such bucket: \(shown)")
         case 404: return .failed(.absent, shown)
         case 412: return .failed(.conditionFailed, "")
-        // AWS: a conditional write met another one; nobody says which of them took effect.
-        case 409 where code == "ConditionalRequestConflict" || code == "OperationAborted" || code.isEmpty:
-            return .doubtful(shown, isThrottle: false)
-        case 409: return .doubtful(shown, isThrottle: false)
-        case 408, 425: return .doubtful(shown, isThrottle: false)
+        // 409 by AWS: a conditional write met another one; nobody says which of them took effect.
+        case 408, 409, 425: return .doubtful(shown, isThrottle: false)
         case 429: return .notDone(shown, isThrottle: true)
         case 403 where code == "QuotaExceeded": return .failed(.full, shown)
         case 507: return .failed(.full, shown)

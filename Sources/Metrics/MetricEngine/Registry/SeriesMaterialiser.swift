@@ -190,18 +190,7 @@ final class SeriesMaterialiser: FlushContributor {
         }
         guard !missing.isEmpty else { return nil }
         let view = registry.state.withLock { $0.index.view() }
-        var metrics = BytesColumn()
-        var labels = BytesColumn()
-        for (_, ordinal) in missing {
-            metrics.append(Array(view.metric(of: ordinal)))
-            labels.append(view.canonicalLabels(of: ordinal))
-        }
-        return RecordBatch(
-            trusted: SeriesTable.schema,
-            [
-                .int64(Array(repeating: start, count: missing.count)), .int64(missing.map(\.id)), .bytes(metrics),
-                .bytes(labels),
-            ])
+        return SeriesRows.batch(missing.map { (segment: start, id: $0.id, ordinal: $0.ordinal) }, view)
     }
 
     func didFlush(_ contents: FlushContents) async {
@@ -252,6 +241,21 @@ struct SeriesRows {
                 try LabelEncoding.validate(labels[row])
             } catch { throw Self.malformed(ids[row], error) }
         }
+    }
+
+    /// Rows for series of the index, in the order given.
+    static func batch(
+        _ series: [(segment: Int64, id: Int64, ordinal: UInt32)], _ view: LabelIndexView
+    ) -> RecordBatch {
+        var metrics = BytesColumn()
+        var labels = BytesColumn()
+        for one in series {
+            metrics.append(Array(view.metric(of: one.ordinal)))
+            labels.append(view.canonicalLabels(of: one.ordinal))
+        }
+        return RecordBatch(
+            trusted: SeriesTable.schema,
+            [.int64(series.map(\.segment)), .int64(series.map(\.id)), .bytes(metrics), .bytes(labels)])
     }
 
     static func malformed(_ id: Int64, _ error: MalformedBytes) -> StorageError {
