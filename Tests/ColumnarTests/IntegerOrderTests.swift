@@ -26,11 +26,16 @@ import Testing
         let first = Self.keys(Int(seed % 6), count, &random)
         let rises = Bool.random(using: &random)
         let second = (0..<count).map { Int64(rises ? $0 / 50 : Int.random(in: -20..<20, using: &random)) }
+        var scratch = SortScratch()
         let order = first.withUnsafeBufferPointer { first in
-            second.withUnsafeBufferPointer { SortOrder.byTwoIntegers(first, $0) }
+            second.withUnsafeBufferPointer { SortOrder.byTwoIntegers(first, $0, &scratch) }
         }
         let expected = (0..<count).sorted { (first[$0], second[$0], $0) < (first[$1], second[$1], $1) }
-        #expect(order.map(Int.init) == expected, "seed \(seed)")
+        #expect(order.rows.map(Int.init) == expected, "seed \(seed)")
+        let ends = (0..<count).filter { $0 + 1 == count || first[expected[$0]] != first[expected[$0 + 1]] }.map {
+            $0 + 1
+        }
+        #expect(order.ends.map(Int.init) == ends, "seed \(seed)")
     }
 
     @Test(arguments: UInt64(0)..<12)

@@ -28,6 +28,12 @@ public struct Schema: Sendable, Hashable {
         self.timeColumn = timeColumn
     }
 
+    /// Whether the key is two integers, as that of samples and series is: there are faster ways for those.
+    public var hasTwoIntegerKeys: Bool {
+        let keys = columns.prefix(keyCount)
+        return keys.count == 2 && keys.allSatisfy { $0.type == .int64 || $0.type == .timestamp }
+    }
+
     public func index(of name: String) -> Int? { columns.firstIndex { $0.name == name } }
 
     /// What makes `other` a different schema, in words; nil when it is the same.

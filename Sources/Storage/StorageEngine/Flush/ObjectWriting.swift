@@ -35,7 +35,7 @@ struct ObjectWriting {
     ///   - isLast: whether nothing comes after these rows.
     /// - Returns: the objects in key order; none where there are no rows.
     static func write(
-        _ rows: MergeCursor, _ context: FileContext, _ table: TableDefinition, after earlier: [SSTMetadata] = [],
+        _ rows: any BatchCursor, _ context: FileContext, _ table: TableDefinition, after earlier: [SSTMetadata] = [],
         isLast: Bool = true, in region: Region
     ) async throws -> [SSTMetadata] {
         var writing = ObjectWriting(region: region, table: table, context: context)

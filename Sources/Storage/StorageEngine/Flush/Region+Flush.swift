@@ -115,9 +115,8 @@ extension Region {
                     table: table.name, schema: table.schema, updateMode: table.updateMode, segment: place.segment,
                     sequences: min(least, cut)...cut, replaces: [], purpose: .flush,
                     selectionColumn: table.selectionColumn)
-                let rows = MergeCursor(input.cursors(table), schema: table.schema, mode: table.updateMode)
                 change.added += try await ObjectWriting.write(
-                    rows, context, table, after: change.added, isLast: i == inOrder.count - 1, in: self)
+                    input.rows(table), context, table, after: change.added, isLast: i == inOrder.count - 1, in: self)
             }
             let whole = change
             try await commit(whole) { [self] in await finishFlush(of: frozen, whole, contents) }
@@ -150,13 +149,17 @@ struct FlushInput {
     /// Sorted here: the contributor gives rows in any order.
     var contributed: [RecordBatch] = []
 
-    func cursors(_ table: TableDefinition) -> [any BatchCursor] {
-        let derived = contributed.map { batch -> any BatchCursor in
+    /// All its rows in key order, as its table's mode has them.
+    func rows(_ table: TableDefinition) -> any BatchCursor {
+        let derived = contributed.map { batch in
             let chunk = MemChunk(schema: batch.schema, capacity: batch.rowCount, arenaCapacity: batch.widestColumn)
             _ = chunk.append(batch, 0..<batch.rowCount)
-            return SingleBatchCursor(chunk.sortedRows(chunk.count, FileScan()))
+            return MemPartView.Piece(chunk: chunk, rows: chunk.count)
         }
-        return derived + views.flatMap { $0.cursors(FileScan()) }
+        let pieces = derived + views.flatMap(\.pieces)
+        if let merge = MemChunkMerge(pieces, schema: table.schema, mode: table.updateMode) { return merge }
+        let cursors = pieces.map { MemChunkCursor($0.chunk, rows: $0.rows, FileScan()) }
+        return MergeCursor(cursors, schema: table.schema, mode: table.updateMode)
     }
 }
 

@@ -38,6 +38,9 @@ struct IntegerPacking: Sendable, Equatable {
         return bits & gap == 0 && bits &>> highShift <= (1 &<< (32 - lowBits)) &- 1
     }
 
+    /// Whether packed values are in the order of the values: none is so far above `base` that its sign bit is set.
+    var keepsOrder: Bool { highShift + 32 - lowBits < 64 }
+
     /// - Precondition: it covers the bits of `value &- base`.
     func pack(_ value: Int64) -> UInt32 {
         let bits = UInt64(bitPattern: value &- base)

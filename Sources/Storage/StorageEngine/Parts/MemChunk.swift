@@ -24,7 +24,7 @@ final class MemChunk: @unchecked Sendable {
     /// Rows written, published or not. Guarded by the writer's lock.
     private(set) var count = 0
     /// Once sorted, the order of the first `rows` rows: published chunks are sorted once, not once per scan.
-    private let sorted = Mutex<(rows: Int, order: [UInt32])?>(nil)
+    private let sorted = Mutex<(rows: Int, order: GroupedOrder)?>(nil)
     /// Where each first key stands in that order, once a scan asked for some.
     private let stretches = Mutex<KeyStretches?>(nil)
 
@@ -180,6 +180,28 @@ final class MemChunk: @unchecked Sendable {
         return made
     }
 
+    /// Values of integer column `i` at `rows`, each below the published count, into `target`, which has room for them.
+    func fill(_ i: Int, at rows: ArraySlice<UInt32>, _ target: UnsafeMutableBufferPointer<Int64>) {
+        precondition(target.count >= rows.count)
+        rows.withUnsafeBufferPointer { rows in
+            switch columns[i] {
+            case .int64(let values): for (k, row) in rows.enumerated() { target[k] = values[Int(row)] }
+            case .packed(let values, let packing):
+                for (k, row) in rows.enumerated() { target[k] = packing.unpack(values[Int(row)]) }
+            default: preconditionFailure("not a column of integers")
+            }
+        }
+    }
+
+    /// The same of a column of doubles.
+    func fill(_ i: Int, at rows: ArraySlice<UInt32>, _ target: UnsafeMutableBufferPointer<Double>) {
+        precondition(target.count >= rows.count)
+        guard case .float64(let values) = columns[i] else { preconditionFailure("not a column of doubles") }
+        rows.withUnsafeBufferPointer { rows in
+            for (k, row) in rows.enumerated() { target[k] = values[Int(row)] }
+        }
+    }
+
     /// Whether two rows below the published count have one key. Doubles by their bits, as their total order has it.
     func hasSameKey(_ a: UInt32, _ b: UInt32) -> Bool {
         let (a, b) = (Int(a), Int(b))
@@ -214,10 +236,30 @@ final class MemChunk: @unchecked Sendable {
 
     /// The first `rows` rows in key order, arrival order among equals. Sorted once and remembered.
     func order(rows: Int) -> [UInt32] {
-        if let known = sorted.withLock({ $0 }), known.rows == rows { return known.order }
-        let order = sortedOrder(rows: rows)
+        if let known = sorted.withLock({ $0 }), known.rows == rows { return known.order.rows }
+        var scratch = SortScratch()
+        let order =
+            groupedOrder(rows: rows, &scratch)
+            ?? GroupedOrder(
+                rows: SortOrder.byComparison(KeyColumns(gather((0..<UInt32(rows)).map { $0 })), rows: rows), ends: [])
         sorted.withLock { $0 = (rows, order) }
-        return order
+        return order.rows
+    }
+
+    /// The same and where each first key ends, if the key is two integers; else nil. Not remembered: for who reads it once.
+    func groupedOrder(rows: Int, _ scratch: inout SortScratch) -> GroupedOrder? {
+        guard hasTwoIntegerKeys else { return nil }
+        if let known = sorted.withLock({ $0 }), known.rows == rows { return known.order }
+        if case .packed(let first, let one) = columns[0], case .packed(let second, let other) = columns[1],
+            one.keepsOrder, other.keepsOrder
+        {
+            return SortOrder.byTwoIntegers(
+                UnsafeBufferPointer(start: first, count: rows), UnsafeBufferPointer(start: second, count: rows),
+                &scratch)
+        }
+        return int64s(0, rows: rows).withWhole { first in
+            int64s(1, rows: rows).withWhole { SortOrder.byTwoIntegers(first, $0, &scratch) }
+        }
     }
 
     /// Where each value of the first key column stands in `order`; nil: the key is another.
@@ -229,20 +271,7 @@ final class MemChunk: @unchecked Sendable {
         return made
     }
 
-    private var hasTwoIntegerKeys: Bool {
-        let keys = schema.columns.prefix(schema.keyCount)
-        return keys.count == 2 && keys.allSatisfy { $0.type == .int64 || $0.type == .timestamp }
-    }
-
-    private func sortedOrder(rows: Int) -> [UInt32] {
-        if hasTwoIntegerKeys {
-            return int64s(0, rows: rows).withWhole { first in
-                int64s(1, rows: rows).withWhole { SortOrder.byTwoIntegers(first, $0) }
-            }
-        }
-        let all = gather((0..<UInt32(rows)).map { $0 })
-        return SortOrder.byComparison(KeyColumns(all), rows: rows)
-    }
+    private var hasTwoIntegerKeys: Bool { schema.hasTwoIntegerKeys }
 }
 
 /// The stretches of a chunk's order whose rows share the first key.

@@ -46,8 +46,7 @@ final class TwoIntegerMerge: BatchCursor {
 
     /// nil when the key is another.
     init?(_ cursors: [any BatchCursor], schema: Schema, mode: UpdateMode) {
-        let keys = schema.columns.prefix(schema.keyCount)
-        guard keys.count == 2, keys.allSatisfy({ $0.type == .int64 || $0.type == .timestamp }) else { return nil }
+        guard schema.hasTwoIntegerKeys else { return nil }
         guard mode == .overwrite || mode == .append else { return nil }
         self.schema = schema
         self.mode = mode

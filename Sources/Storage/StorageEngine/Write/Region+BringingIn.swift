@@ -68,9 +68,8 @@ extension Region {
                 let context = FileContext(
                     table: table.name, schema: table.schema, updateMode: table.updateMode, segment: place.segment,
                     sequences: sequences, replaces: [], purpose: .flush, selectionColumn: table.selectionColumn)
-                let rows = MergeCursor(input.cursors(table), schema: table.schema, mode: table.updateMode)
                 change.added += try await ObjectWriting.write(
-                    rows, context, table, after: change.added, isLast: i == inOrder.count - 1, in: self)
+                    input.rows(table), context, table, after: change.added, isLast: i == inOrder.count - 1, in: self)
             }
             let whole = change
             try await commit(whole) { [self] in await introduce(whole.added, contents) }
