@@ -9,7 +9,7 @@ import Testing
     private static let schema = Schema(
         [
             .init("id", .int64), .init("time", .timestamp), .init("value", .float64),
-            .init("note", .text, isNullable: true),
+            .init("note", .text, isNullable: true), .init("name", .bytes), .init("flag", .bool),
         ],
         keyCount: 2, timeColumn: 1)
 
@@ -18,29 +18,36 @@ import Testing
         var time: Int64
         var value: Double
         var note: [UInt8]?
+        var name: [UInt8] { Array("\(value)".utf8.prefix(Int(time % 7))) }
+        var flag: Bool { Int(value) % 3 == 0 }
     }
 
     private static func chunk(_ rows: [Row], isPacked: Bool) -> MemPartView.Piece {
         let packing = isPacked ? IntegerPacking(base: 0, covering: 0xffff) : nil
         let chunk = MemChunk(
-            schema: schema, capacity: max(rows.count, 1), arenaCapacity: 1 << 16,
-            packings: [packing, packing, nil, nil])
+            schema: schema, capacity: max(rows.count, 1), arenaCapacity: 1 << 20,
+            packings: [packing, packing, nil, nil, nil, nil])
         let batch = RecordBatch(
             trusted: schema,
             [
                 Column(.int64(rows.map(\.id))), Column(.int64(rows.map(\.time))), Column(.float64(rows.map(\.value))),
                 Column(.bytes(BytesColumn(rows.map { $0.note ?? [] })), validity: rows.map { $0.note != nil }),
+                Column(.bytes(BytesColumn(rows.map(\.name)))), Column(.bool(rows.map(\.flag))),
             ])
         #expect(chunk.append(batch, 0..<rows.count) == rows.count)
         return .init(chunk: chunk, rows: rows.count)
     }
 
     private static func rows(of batch: RecordBatch) -> [Row] {
-        (0..<batch.rowCount).map { i in
+        guard case .bool(let flags) = batch.columns[5].values else { return [] }
+        return (0..<batch.rowCount).map { i in
             let isNull = batch.columns[3].validity.map { !$0[i] } ?? false
-            return Row(
+            let row = Row(
                 id: batch.columns[0].int64s[i], time: batch.columns[1].int64s[i], value: batch.columns[2].float64s[i],
                 note: isNull ? nil : Array(batch.columns[3].byteStrings[i]))
+            #expect(Array(batch.columns[4].byteStrings[i]) == row.name)
+            #expect(flags[i] == row.flag)
+            return row
         }
     }
 

@@ -64,6 +64,30 @@ import Testing
         #expect(merged.duplicates == 29_997)
     }
 
+    @Test func aFlushedChunkIsUsedAgainAndAQuietWriterGivesItBack() {
+        let memory = ChunkMemory(limit: 1 << 20)
+        func chunk(_ rows: Int) -> MemChunk {
+            MemChunk(schema: TestTables.samples.schema, capacity: rows, arenaCapacity: 0, memory: memory)
+        }
+        var chunks = [chunk(16_384), chunk(16_384), chunk(100)]
+        #expect(memory.held == 0)
+        chunks = []
+        // Three columns of eight bytes; the small chunk's are not kept.
+        #expect(memory.held == 2 * 16_384 * 24)
+        chunks = [chunk(16_384)]
+        #expect(memory.held == 16_384 * 24)
+        chunks = [chunk(65_536)]
+        #expect(chunks.count == 1)
+        // Of another size: more than the limit together.
+        chunks = []
+        #expect(memory.held <= 1 << 20)
+        memory.didFreeze()
+        #expect(memory.held == 2 * 16_384 * 24)
+        // Nothing was asked for since.
+        memory.didFreeze()
+        #expect(memory.held == 0)
+    }
+
     @Test func whatIsUsedStaysInTheCache() async throws {
         let store = MemoryStore()
         let cache = ObjectCache(store: store, limit: ByteCount(1_000))

@@ -6,6 +6,7 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <pthread.h>
 #include <time.h>
@@ -97,5 +98,17 @@ void varve_return_large_blocks(void) {
     // Without this the threshold follows the largest block that was ever freed, up to 32 MiB.
     mallopt(M_MMAP_THRESHOLD, 256 << 10);
     mallopt(M_TRIM_THRESHOLD, 1 << 20);
+#endif
+}
+
+void varve_prefer_huge_pages(void *base, size_t count) {
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = (uintptr_t)2 << 20;
+    uintptr_t first = ((uintptr_t)base + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)base + count) & ~(page - 1);
+    if (first < end) madvise((void *)first, end - first, MADV_HUGEPAGE);
+#else
+    (void)base;
+    (void)count;
 #endif
 }

@@ -13,10 +13,13 @@ public protocol BlockingExecutor: Sendable {
     func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value
     /// Takes `work` to be run elsewhere and returns at once. false: it cannot, nothing was taken.
     func start(_ work: @escaping @Sendable () -> Void) -> Bool
+    /// Has the calling thread, one of those that `work` runs on, rest for so many nanoseconds; it may do nothing.
+    func rest(nanoseconds: UInt64)
 }
 
 extension BlockingExecutor {
     public func start(_ work: @escaping @Sendable () -> Void) -> Bool { false }
+    public func rest(nanoseconds: UInt64) {}
 }
 
 /// Threads of our own behind one queue.
@@ -113,6 +116,8 @@ public final class BlockingThreads: BlockingExecutor {
         queue.add(work)
         return true
     }
+
+    public func rest(nanoseconds: UInt64) { varve_rest(nanoseconds) }
 
     public func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withUnsafeThrowingContinuation { continuation in

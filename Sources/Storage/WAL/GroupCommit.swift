@@ -140,6 +140,9 @@ struct GroupCommit<Waiter> {
         return nil
     }
 
+    /// Records that are to be written.
+    var pendingRecords: Int { pending.reduce(0) { $0 + Int($1.count) } }
+
     /// The batches to write, in order. Nobody else holds their bytes: they can be patched in place.
     mutating func takePending() -> [LogBatch] {
         defer { pending = [] }

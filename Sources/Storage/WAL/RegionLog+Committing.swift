@@ -21,6 +21,7 @@ final class Committer: @unchecked Sendable {
     /// While broken: a new log segment that holds what is owed, synced; the old copies are not cut off yet.
     var rewritten: SegmentAppender?
     let durability: Durability
+    var patience = CrowdPatience()
 
     init(_ appender: SegmentAppender, durability: Durability) {
         self.appender = appender
@@ -44,7 +45,8 @@ final class Committer: @unchecked Sendable {
 
 /// The committer: woken by the first record that finds it idle, it works until nothing is pending.
 ///
-/// It never waits for a timer: a single writer is written at once, and whoever comes meanwhile shares the next commit.
+/// A single writer is written at once, and whoever comes meanwhile shares the next commit. Only few of many that were there
+/// a moment ago wait for the others (`CrowdPatience`).
 /// Waiters are answered from the blocking thread: one hop there serves every commit of a burst.
 extension RegionLog {
     /// So few waiters cost less than a hop to another thread.
@@ -86,6 +88,7 @@ extension RegionLog {
                 guard let work = state.withLock({ $0.commit.nextWork() }) else { return .idle }
                 switch work {
                 case .write:
+                    waitForCrowd(committer)
                     committer.inHand = state.withLock { $0.commit.takePending() }
                     committer.inHand.reverse()
                 case .sync:
@@ -103,6 +106,15 @@ extension RegionLog {
             if try writeInHand(committer) { return .needsSegment }
         }
         return .more
+    }
+
+    private func waitForCrowd(_ committer: Committer) {
+        guard committer.durability == .always else { return }
+        let before = state.withLock { $0.commit.pendingRecords }
+        let rest = committer.patience.wait(pending: before, now: environment.time.monotonic())
+        guard rest > 0 else { return }
+        environment.blocking.rest(nanoseconds: rest)
+        committer.patience.waited(before: before, after: state.withLock { $0.commit.pendingRecords })
     }
 
     /// Writes the batches in hand, syncs and acknowledges them. - Returns: whether one is left that needs a new segment.
@@ -149,6 +161,7 @@ extension RegionLog {
             startTimer(&state)
             return state.commit.acknowledge(written.upperBound)
         }
+        committer.patience.committed(records: Int(records), at: environment.time.monotonic())
         answer(ready)
         prepareAhead(appender)
         return isFull

@@ -32,6 +32,13 @@ int varve_descriptor_limit(int raise);
 
 /// Has blocks of 256 KiB and more given back to the system as soon as they are freed, where the allocator can be told.
 void varve_return_large_blocks(void);
+
+/// Asks for pages of 2 MiB where these bytes lie, as far as whole ones fit; a system without them ignores it.
+void varve_prefer_huge_pages(void *base, size_t count);
+
+/// Has the processor fetch the line at `address`, which need not be one that may be read.
+static inline void varve_prefetch(const void *address) { __builtin_prefetch(address); }
+
 /// What the calling thread carries about; NULL at first.
 void *varve_thread_context(void);
 void varve_set_thread_context(void *value);

@@ -1,3 +1,5 @@
+import Platform
+
 /// A column that one writer appends to and many read.
 ///
 /// - Elements never change once appended. Growth makes a larger buffer; views keep the old one alive.
@@ -73,6 +75,7 @@ final class ColumnStorage<Element: BitwiseCopyable & Sendable>: @unchecked Senda
     init(capacity: Int) {
         self.capacity = max(capacity, 1)
         base = .allocate(capacity: self.capacity)
+        HugePages.prefer(UnsafeMutableBufferPointer(start: base, count: self.capacity))
     }
     deinit { base.deallocate() }
 }

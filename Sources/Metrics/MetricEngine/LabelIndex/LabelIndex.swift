@@ -63,15 +63,16 @@ struct LabelIndex: Sendable {
     /// - Parameter labels: canonical (`LabelEncoding`).
     func find(metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer) -> UInt32? {
         var codes = LabelSetCodes()
-        return find(metric: metric, labels: labels, &codes) { _, _ in }.ordinal
+        let entry = takeApart(metric: metric, labels: labels, &codes) { _, _ in }
+        return find(entry, codes)
     }
 
-    /// The same, and what an `insert` needs if it is not here: behind what `codes` holds.
+    /// Takes a label set apart, behind what `codes` holds, for a `find` or an `insert` to come.
     /// - Parameter note: given where each label's name and value lie in `labels`.
-    func find(
+    func takeApart(
         metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer, _ codes: inout LabelSetCodes,
         _ note: (Range<Int>, Range<Int>) -> Void
-    ) -> (ordinal: UInt32?, entry: LabelSetCodes.Entry) {
+    ) -> LabelSetCodes.Entry {
         let start = codes.names.count
         var isKnown = true
         var cursor = LabelCursor(labels)
@@ -89,11 +90,19 @@ struct LabelIndex: Sendable {
             codes.values.append(code ?? LabelSetCodes.unknown)
         }
         let metricCode = metrics.code(nearby: metric)
-        let entry = LabelSetCodes.Entry(metric: metricCode ?? LabelSetCodes.unknown, labels: start..<codes.names.count)
-        guard isKnown, let metricCode, let shape = shape(of: codes.names(of: entry)) else { return (nil, entry) }
+        var entry = LabelSetCodes.Entry(metric: metricCode ?? LabelSetCodes.unknown, labels: start..<codes.names.count)
+        guard isKnown, let metricCode, let shape = shape(of: codes.names(of: entry)) else { return entry }
+        let hash = hashOf(metricCode, shape, codes.values(of: entry))
+        identity.prefetch(hash)
+        entry.place = .init(shape: shape, hash: hash)
+        return entry
+    }
+
+    /// The ordinal of a label set that was taken apart; nil when it is not here.
+    func find(_ entry: LabelSetCodes.Entry, _ codes: LabelSetCodes) -> UInt32? {
+        guard let place = entry.place else { return nil }
         let values = codes.values(of: entry)
-        let found = identity.find(hashOf(metricCode, shape, values)) { has($0, metricCode, shape, values) }
-        return (found, entry)
+        return identity.find(place.hash) { has($0, entry.metric, place.shape, values) }
     }
 
     private func shape(of nameCodes: ArraySlice<UInt32>) -> UInt32? {
@@ -122,11 +131,14 @@ struct LabelIndex: Sendable {
         return insertScratch(metric: intern(metric: metric))
     }
 
-    /// The same for one that `find` took apart: only what was unknown is looked up, since others may have brought it.
+    /// The same for one that was taken apart: only what was unknown is looked up, since others may have brought it.
     mutating func insert(
         metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer, _ codes: LabelSetCodes,
         _ entry: LabelSetCodes.Entry
     ) -> (ordinal: UInt32, isNew: Bool) {
+        if let place = entry.place {
+            return insert(metric: entry.metric, place.shape, codes.values(of: entry), place.hash)
+        }
         scratch.names.removeAll(keepingCapacity: true)
         scratch.values.removeAll(keepingCapacity: true)
         var cursor = LabelCursor(labels)
@@ -147,31 +159,62 @@ struct LabelIndex: Sendable {
         return insertScratch(metric: metricCode)
     }
 
-    /// The same for a row of label columns.
-    mutating func insert(metric: UInt32, _ matrix: LabelMatrix, row: Int) -> (ordinal: UInt32, isNew: Bool) {
-        scratch.names.removeAll(keepingCapacity: true)
-        scratch.values.removeAll(keepingCapacity: true)
-        var at = row
-        for name in matrix.names {
-            let code = matrix.values[at]
-            at += matrix.rows
-            guard code != LabelMatrix.absent else { continue }
-            scratch.names.append(name)
-            scratch.values.append(code)
+    /// The same for rows of label columns, with a metric's code each.
+    /// - Parameter note: given their ordinals row by row, and whether that is new.
+    mutating func insert(metrics: [UInt32], _ matrix: LabelMatrix, _ note: (UInt32, Bool) -> Void) {
+        struct Row {
+            var hash: UInt32
+            var shape: UInt32
+            var end: Int
         }
-        return insertScratch(metric: metric)
+        var rows: [Row] = []
+        var valueCodes: [UInt32] = []
+        // Where each row is looked for is a miss of the cache: those of a block are under way at once.
+        for block in stride(from: 0, to: metrics.count, by: Self.block) {
+            let block = block..<min(block + Self.block, metrics.count)
+            rows.removeAll(keepingCapacity: true)
+            valueCodes.removeAll(keepingCapacity: true)
+            for row in block {
+                scratch.names.removeAll(keepingCapacity: true)
+                let start = valueCodes.count
+                var at = row
+                for name in matrix.names {
+                    let code = matrix.values[at]
+                    at += matrix.rows
+                    guard code != LabelMatrix.absent else { continue }
+                    scratch.names.append(name)
+                    valueCodes.append(code)
+                }
+                let shape = intern(shape: scratch.names)
+                let hash = hashOf(metrics[row], shape, valueCodes[start...])
+                identity.prefetch(hash)
+                rows.append(Row(hash: hash, shape: shape, end: valueCodes.count))
+            }
+            var start = 0
+            for (i, row) in rows.enumerated() {
+                let inserted = insert(
+                    metric: metrics[block.lowerBound + i], row.shape, valueCodes[start..<row.end], row.hash)
+                start = row.end
+                note(inserted.ordinal, inserted.isNew)
+            }
+        }
     }
+
+    private static let block = 64
 
     private mutating func insertScratch(metric: UInt32) -> (ordinal: UInt32, isNew: Bool) {
         let shape = intern(shape: scratch.names)
-        let hashed = hashOf(metric, shape, scratch.values[...])
-        if let known = identity.find(hashed, where: { has($0, metric, shape, scratch.values[...]) }) {
-            return (known, false)
-        }
+        let values = scratch.values
+        return insert(metric: metric, shape, values[...], hashOf(metric, shape, values[...]))
+    }
+
+    private mutating func insert(
+        metric: UInt32, _ shape: UInt32, _ valueCodes: ArraySlice<UInt32>, _ hashed: UInt32
+    ) -> (ordinal: UInt32, isNew: Bool) {
+        if let known = identity.find(hashed, where: { has($0, metric, shape, valueCodes) }) { return (known, false) }
         taken = nil
         let ordinal = UInt32(count)
         precondition(ordinal < SeriesOrdinal.limit)
-        let valueCodes = scratch.values
         valueCodes.withUnsafeBufferPointer { codes.append(contentsOf: $0) }
         codeEnds.append(codes.count)
         metricOf.append(metric)
@@ -259,49 +302,5 @@ struct LabelIndex: Sendable {
             at += 1
         }
         return true
-    }
-}
-
-/// Hash bits and ordinals, open addressing: which series may have these codes.
-struct IdentityTable: Sendable {
-    private var slots = [UInt64](repeating: 0, count: 16)
-    private var count = 0
-
-    var memory: Int { slots.count * 8 }
-
-    func find(_ hash: UInt32, where isIt: (UInt32) -> Bool) -> UInt32? {
-        let mask = slots.count - 1
-        var at = Int(hash) & mask
-        while slots[at] != 0 {
-            if UInt32(truncatingIfNeeded: slots[at] >> 32) == hash {
-                let ordinal = UInt32(truncatingIfNeeded: slots[at]) - 1
-                if isIt(ordinal) { return ordinal }
-            }
-            at = (at + 1) & mask
-        }
-        return nil
-    }
-
-    /// Makes room for so many in all.
-    mutating func reserve(_ total: Int) {
-        var size = slots.count
-        while total * 4 > size * 3 { size *= 2 }
-        guard size > slots.count else { return }
-        let old = slots
-        slots = [UInt64](repeating: 0, count: size)
-        for slot in old where slot != 0 { place(slot) }
-    }
-
-    mutating func insert(_ hash: UInt32, _ ordinal: UInt32) {
-        reserve(count + 1)
-        place(UInt64(hash) << 32 | (UInt64(ordinal) + 1))
-        count += 1
-    }
-
-    private mutating func place(_ slot: UInt64) {
-        let mask = slots.count - 1
-        var at = Int(UInt32(truncatingIfNeeded: slot >> 32)) & mask
-        while slots[at] != 0 { at = (at + 1) & mask }
-        slots[at] = slot
     }
 }

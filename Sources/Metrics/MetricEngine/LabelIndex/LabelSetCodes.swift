@@ -10,6 +10,13 @@ struct LabelSetCodes: Sendable {
     struct Entry: Sendable {
         var metric: UInt32
         var labels: Range<Int>
+        /// Where it is if it is there; nil: a part of it is unknown, so it is not.
+        var place: Place?
+
+        struct Place: Sendable {
+            let shape: UInt32
+            let hash: UInt32
+        }
     }
 
     var names: [UInt32] = []
@@ -17,12 +24,6 @@ struct LabelSetCodes: Sendable {
 
     func names(of entry: Entry) -> ArraySlice<UInt32> { names[entry.labels] }
     func values(of entry: Entry) -> ArraySlice<UInt32> { values[entry.labels] }
-
-    /// Forgets the last entry.
-    mutating func drop(_ entry: Entry) {
-        names.removeSubrange(entry.labels)
-        values.removeSubrange(entry.labels)
-    }
 }
 
 /// Label columns of many rows, as codes of the index.

@@ -49,16 +49,16 @@ struct RegistryState: Sendable {
     mutating func insert(
         metrics: ByteRows, _ matrix: LabelMatrix, ids: [Int64], names: MetricNames
     ) -> [UInt32] {
-        var ordinals: [UInt32] = []
-        ordinals.reserveCapacity(ids.count)
-        for row in 0..<ids.count {
-            let metric = index.intern(metric: metrics[row])
-            let (ordinal, isNew) = index.insert(metric: metric, matrix, row: row)
-            learn(number: SeriesID(rawValue: ids[row]).metric, ofMetric: Int(metric), metrics[row], names)
-            note(ids[row], of: ordinal, isNew: isNew)
-            ordinals.append(ordinal)
+        let codes = (0..<ids.count).map { row in
+            let code = index.intern(metric: metrics[row])
+            learn(number: SeriesID(rawValue: ids[row]).metric, ofMetric: Int(code), metrics[row], names)
+            return code
         }
-        return ordinals
+        var found: [(ordinal: UInt32, isNew: Bool)] = []
+        found.reserveCapacity(ids.count)
+        index.insert(metrics: codes, matrix) { ordinal, isNew in found.append((ordinal, isNew)) }
+        for (row, one) in found.enumerated() { note(ids[row], of: one.ordinal, isNew: one.isNew) }
+        return found.map(\.ordinal)
     }
 
     /// An id that is there already stands for the series.

@@ -54,26 +54,29 @@ extension SeriesRegistry {
         var fates = [SeriesFate](repeating: .known(SeriesOrdinal.unknown), count: new.count)
         var pending: [PendingSeries] = []
         var codes = LabelSetCodes()
+        // First all are taken apart, so that where they are looked for is on its way to the processor.
+        var entries: [(series: PendingSeries, refusal: SampleRefusal?)] = []
+        entries.reserveCapacity(new.count)
         for i in 0..<new.count {
             var series = PendingSeries(index: i)
             var check = LabelCheck(limits, metric: metrics[i])
             let labels = labels[i]
-            let (known, entry) = state.index.find(metric: metrics[i], labels: labels, &codes) { name, value in
+            series.entry = state.index.takeApart(metric: metrics[i], labels: labels, &codes) { name, value in
                 check.note(name, value)
                 series.note(name, value, labels)
             }
-            if let refusal = check.refusal {
-                fates[i] = .refused(refusal)
-            } else if let known {
-                fates[i] = .known(known)
+            entries.append((series, check.refusal))
+        }
+        for (series, refusal) in entries {
+            if let refusal {
+                fates[series.index] = .refused(refusal)
+            } else if let known = state.index.find(series.entry, codes) {
+                fates[series.index] = .known(known)
             } else if state.index.count + pending.count >= limits.series {
-                fates[i] = .refused(.tooManySeries)
+                fates[series.index] = .refused(.tooManySeries)
             } else {
-                series.entry = entry
                 pending.append(series)
-                continue
             }
-            codes.drop(entry)
         }
         pending.sort { $0.precedes($1, metrics, labels) }
         let needed = NumbersNeeded(metrics: newMetrics(pending, metrics, state), series: pending.count)

@@ -7,8 +7,12 @@ import StorageEngine
 ///
 /// - Memory: one row group and a batch, besides what of the file was not taken.
 struct SamplesFileWriter: TableFileWriter {
+    /// Most rows of a row group of a flush: its file is soon merged, and its memory comes on top of the rows being flushed.
+    private static let flushedRows = 1 << 18
+
     private let context: FileContext
     private let options: SamplesLayout.Options
+    private let rowGroupRows: Int
     private let metricName: @Sendable (Int64) -> String?
     private var file: ParquetFileWriter
     private var pending = SamplesRowGroup(series: [], times: [], values: [])
@@ -19,6 +23,7 @@ struct SamplesFileWriter: TableFileWriter {
     ) {
         self.context = context
         self.options = options
+        rowGroupRows = context.purpose == .flush ? min(options.rowGroupRows, Self.flushedRows) : options.rowGroupRows
         self.metricName = metricName
         file = ParquetFileWriter(
             schema: SamplesFormat.schema, createdBy: options.createdBy,
@@ -38,9 +43,9 @@ struct SamplesFileWriter: TableFileWriter {
         }
         bounds.minID = min(bounds.minID, ids[0])
         bounds.maxID = max(bounds.maxID, ids[ids.count - 1])
-        while pending.rows > options.rowGroupRows {
+        while pending.rows > rowGroupRows {
             try writeRowGroup(
-                SamplesPageCutting.rowGroupEnd(pending.series.lazy.map(\.rows), most: options.rowGroupRows))
+                SamplesPageCutting.rowGroupEnd(pending.series.lazy.map(\.rows), most: rowGroupRows))
         }
     }
 

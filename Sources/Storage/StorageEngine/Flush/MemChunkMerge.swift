@@ -9,7 +9,22 @@ import Columnar
 final class MemChunkMerge: BatchCursor {
     /// Small enough that a batch's columns come from memory that was just let go.
     static let targetRows = 16_384
+    private var rows: SortedChunks
 
+    /// nil when the key is another, or rows of one key are combined.
+    init?(_ pieces: [MemPartView.Piece], schema: Schema, mode: UpdateMode) {
+        guard schema.hasTwoIntegerKeys, mode == .overwrite || mode == .append else { return nil }
+        rows = SortedChunks(pieces.filter { $0.rows > 0 }, schema, mode)
+    }
+
+    func next() async throws -> RecordBatch? { rows.next(Self.targetRows) }
+
+    /// Rows that were dropped because a newer one has the same key.
+    var duplicates: Int { rows.duplicates }
+}
+
+/// What `MemChunkMerge` has in hand; a value, so that its parts are reached without the runtime's checks.
+private struct SortedChunks {
     private struct Source {
         let chunk: MemChunk
         let order: GroupedOrder
@@ -34,6 +49,8 @@ final class MemChunkMerge: BatchCursor {
     private var current: [Stretch] = []
     private var next = 0
     private var currentKey: Int64 = 0
+    /// The second key of the first row of each.
+    private var currentTimes: [Int64] = []
     /// Whether each of those begins after the one before it ends.
     private var currentRises = true
 
@@ -44,49 +61,45 @@ final class MemChunkMerge: BatchCursor {
     /// Rows that were dropped because a newer one has the same key.
     private(set) var duplicates = 0
 
-    /// nil when the key is another, or rows of one key are combined.
-    init?(_ pieces: [MemPartView.Piece], schema: Schema, mode: UpdateMode) {
-        guard schema.hasTwoIntegerKeys, mode == .overwrite || mode == .append else { return nil }
-        self.pieces = pieces.filter { $0.rows > 0 }
+    init(_ pieces: [MemPartView.Piece], _ schema: Schema, _ mode: UpdateMode) {
+        self.pieces = pieces
         self.schema = schema
         self.mode = mode
     }
 
-    func next() async throws -> RecordBatch? {
+    /// A batch of `target` rows or some more; nil at the end.
+    mutating func next(_ target: Int) -> RecordBatch? {
         if !pieces.isEmpty { sort() }
-        while times.count < Self.targetRows {
+        while times.count < target {
             if next == current.count, !beginKey() { break }
-            if currentRises { takeFirst() } else { takeLeast() }
+            if currentRises { takeFirst(target) } else { takeLeast() }
         }
         return times.isEmpty ? nil : finish()
     }
 
-    private func sort() {
+    private mutating func sort() {
         var scratch = SortScratch()
         for piece in pieces {
             guard let order = piece.chunk.groupedOrder(rows: piece.rows, &scratch) else { continue }
-            let source = Source(chunk: piece.chunk, order: order)
-            heads.append(key(of: source))
-            headSources.append(sources.count)
-            sources.append(source)
+            sources.append(Source(chunk: piece.chunk, order: order))
+            headSources.append(sources.count - 1)
+            heads.append(key(0, sources.count - 1, 0))
         }
         pieces = []
     }
 
-    private func key(of source: Source) -> Int64 {
-        source.chunk.int64s(0, rows: source.chunk.count)[Int(source.order.rows[source.start])]
-    }
-
-    private func time(_ source: Int, _ place: Int) -> Int64 {
-        let source = sources[source]
-        return source.chunk.int64s(1, rows: source.chunk.count)[Int(source.order.rows[place])]
+    /// First or second key of the row at `place` of a source's order.
+    private func key(_ column: Int, _ source: Int, _ place: Int) -> Int64 {
+        sources[source].chunk.integer(column, at: sources[source].order.rows[place])
     }
 
     /// Gathers the rows of the least first key. - Returns: false when there is none.
-    private func beginKey() -> Bool {
-        guard let least = heads.min() else { return false }
+    private mutating func beginKey() -> Bool {
+        guard var least = heads.first else { return false }
+        for head in heads { least = min(least, head) }
         currentKey = least
         current.removeAll(keepingCapacity: true)
+        currentTimes.removeAll(keepingCapacity: true)
         next = 0
         currentRises = true
         var last = Int64.min
@@ -94,13 +107,15 @@ final class MemChunkMerge: BatchCursor {
         for i in heads.indices where heads[i] == least {
             let source = headSources[i]
             let rows = sources[source].start..<Int(sources[source].order.ends[sources[source].group])
-            if !current.isEmpty, time(source, rows.lowerBound) <= last { currentRises = false }
-            last = time(source, rows.upperBound - 1)
+            let first = key(1, source, rows.lowerBound)
+            if !current.isEmpty, first <= last { currentRises = false }
+            last = rows.count == 1 ? first : key(1, source, rows.upperBound - 1)
             current.append(Stretch(source: source, rows: rows))
+            currentTimes.append(first)
             sources[source].start = rows.upperBound
             sources[source].group += 1
             if rows.upperBound < sources[source].order.rows.count {
-                heads[i] = key(of: sources[source])
+                heads[i] = key(0, source, rows.upperBound)
             } else {
                 ended = true
             }
@@ -116,33 +131,31 @@ final class MemChunkMerge: BatchCursor {
     }
 
     /// Rows of the oldest source of the current key, a batch at most, but all of one time.
-    private func takeFirst() {
+    private mutating func takeFirst(_ target: Int) {
         let stretch = current[next]
-        var end = stretch.rows.lowerBound + min(stretch.rows.count, Self.targetRows)
-        while end < stretch.rows.upperBound, time(stretch.source, end) == time(stretch.source, end - 1) { end += 1 }
+        var end = stretch.rows.lowerBound + min(stretch.rows.count, target)
+        while end < stretch.rows.upperBound, key(1, stretch.source, end) == key(1, stretch.source, end - 1) { end += 1 }
         take(stretch.source, stretch.rows.lowerBound..<end)
         if end < stretch.rows.upperBound { current[next].rows = end..<stretch.rows.upperBound } else { next += 1 }
     }
 
     /// The rows before which no other of the current key comes.
-    private func takeLeast() {
-        var least = next
+    private mutating func takeLeast() {
+        var least = 0
         var bound: Int64?
-        for i in next + 1..<max(current.count, next + 1) {
-            let mine = time(current[i].source, current[i].rows.lowerBound)
-            let leastTime = time(current[least].source, current[least].rows.lowerBound)
-            if mine < leastTime {
-                bound = leastTime
+        for i in 1..<max(current.count, 1) {
+            if currentTimes[i] < currentTimes[least] {
+                bound = currentTimes[least]
                 least = i
             } else {
-                bound = min(bound ?? mine, mine)
+                bound = min(bound ?? currentTimes[i], currentTimes[i])
             }
         }
         let stretch = current[least]
         var end = stretch.rows.upperBound
         if let bound {
             end = stretch.rows.lowerBound
-            while end < stretch.rows.upperBound, time(stretch.source, end) < bound { end += 1 }
+            while end < stretch.rows.upperBound, key(1, stretch.source, end) < bound { end += 1 }
             if end == stretch.rows.lowerBound {
                 // Another source has the key as well, a newer one: the oldest came first above.
                 end += 1
@@ -155,16 +168,18 @@ final class MemChunkMerge: BatchCursor {
         advance(least, to: end)
     }
 
-    private func advance(_ i: Int, to place: Int) {
+    private mutating func advance(_ i: Int, to place: Int) {
         if place < current[i].rows.upperBound {
             current[i].rows = place..<current[i].rows.upperBound
+            currentTimes[i] = key(1, current[i].source, place)
         } else {
             current.remove(at: i)
+            currentTimes.remove(at: i)
         }
     }
 
     /// Rows of one source and key into the batch; of those with one time only the last, when the newest wins.
-    private func take(_ source: Int, _ rows: Range<Int>) {
+    private mutating func take(_ source: Int, _ rows: Range<Int>) {
         let before = times.count
         times.append(contentsOf: repeatElement(0, count: rows.count))
         let order = sources[source].order.rows[rows]
@@ -189,7 +204,7 @@ final class MemChunkMerge: BatchCursor {
         }
     }
 
-    private func keepLast(_ source: Int, _ rows: Range<Int>, from first: Int) {
+    private mutating func keepLast(_ source: Int, _ rows: Range<Int>, from first: Int) {
         var kept = first
         var start = 0
         for i in 0..<rows.count {
@@ -207,13 +222,13 @@ final class MemChunkMerge: BatchCursor {
         times.removeSubrange(kept...)
     }
 
-    private func note(_ source: Int, _ rows: Range<Int>, _ part: Range<Int>) {
+    private mutating func note(_ source: Int, _ rows: Range<Int>, _ part: Range<Int>) {
         guard !part.isEmpty else { return }
         let first = rows.lowerBound
         stretches.append(Stretch(source: source, rows: first + part.lowerBound..<first + part.upperBound))
     }
 
-    private func finish() -> RecordBatch {
+    private mutating func finish() -> RecordBatch {
         let rows = times.count
         let firsts = [Int64](unsafeUninitializedCapacity: rows) { target, filled in
             for (key, count) in keys {
@@ -226,12 +241,13 @@ final class MemChunkMerge: BatchCursor {
         keys.removeAll(keepingCapacity: true)
         stretches.removeAll(keepingCapacity: true)
         times = []
-        times.reserveCapacity(Self.targetRows * 2)
+        times.reserveCapacity(rows)
         return RecordBatch(trusted: schema, columns)
     }
 
     private func column(_ i: Int, _ rows: Int) -> Column {
-        if !schema.columns[i].isNullable, schema.columns[i].type == .float64 {
+        switch schema.columns[i].type {
+        case .float64 where !schema.columns[i].isNullable:
             return Column(
                 .float64(
                     [Double](unsafeUninitializedCapacity: rows) { target, filled in
@@ -242,8 +258,31 @@ final class MemChunkMerge: BatchCursor {
                             filled += stretch.rows.count
                         }
                     }))
+        case .bytes where !schema.columns[i].isNullable, .text where !schema.columns[i].isNullable:
+            return Column(.bytes(byteStrings(i, rows)))
+        default: return general(i)
         }
-        // Other types are rare in such tables: a batch a stretch.
+    }
+
+    private func byteStrings(_ i: Int, _ rows: Int) -> BytesColumn {
+        var offsets = [0]
+        offsets.reserveCapacity(rows + 1)
+        for stretch in stretches {
+            let source = sources[stretch.source]
+            source.chunk.appendEnds(i, at: source.order.rows[stretch.rows], to: &offsets)
+        }
+        let bytes = [UInt8](unsafeUninitializedCapacity: offsets[rows]) { target, filled in
+            for stretch in stretches {
+                let source = sources[stretch.source]
+                filled += source.chunk.fill(
+                    i, at: source.order.rows[stretch.rows], .init(rebasing: target[filled...]))
+            }
+        }
+        return BytesColumn(offsets: offsets, bytes: bytes)
+    }
+
+    /// Other types are rare in such tables: a batch a stretch.
+    private func general(_ i: Int) -> Column {
         let alone = Schema([schema.columns[i]], keyCount: 1, timeColumn: nil)
         var builder = RecordBatchBuilder(alone)
         for stretch in stretches {

@@ -19,6 +19,7 @@ final class MemChunk: @unchecked Sendable {
     let schema: Schema
     let capacity: Int
     private let arenaCapacity: Int
+    private let memory: ChunkMemory
     private var columns: [Storage] = []
     private var validity: [UnsafeMutablePointer<Bool>?] = []
     /// Rows written, published or not. Guarded by the writer's lock.
@@ -34,40 +35,52 @@ final class MemChunk: @unchecked Sendable {
     /// - Parameters:
     ///   - arenaCapacity: bytes for each column of byte strings.
     ///   - packings: one for each column; nil: its integers stay whole.
-    init(schema: Schema, capacity: Int, arenaCapacity: Int, packings: [IntegerPacking?]? = nil) {
+    ///   - memory: where its buffers come from and go to.
+    init(
+        schema: Schema, capacity: Int, arenaCapacity: Int, packings: [IntegerPacking?]? = nil,
+        memory: ChunkMemory = ChunkMemory(limit: 0)
+    ) {
         self.schema = schema
         self.capacity = capacity
         self.arenaCapacity = arenaCapacity
+        self.memory = memory
         for (i, column) in schema.columns.enumerated() {
             switch column.type {
             case .int64, .timestamp:
                 if let packing = packings?[i] {
-                    columns.append(.packed(.allocate(capacity: capacity), packing))
+                    columns.append(.packed(take(capacity), packing))
                 } else {
-                    columns.append(.int64(.allocate(capacity: capacity)))
+                    columns.append(.int64(take(capacity)))
                 }
-            case .float64: columns.append(.float64(.allocate(capacity: capacity)))
-            case .bytes, .text:
-                columns.append(.bytes(ends: .allocate(capacity: capacity), arena: .allocate(capacity: arenaCapacity)))
-            case .bool: columns.append(.bool(.allocate(capacity: capacity)))
+            case .float64: columns.append(.float64(take(capacity)))
+            case .bytes, .text: columns.append(.bytes(ends: take(capacity), arena: take(arenaCapacity)))
+            case .bool: columns.append(.bool(take(capacity)))
             }
-            validity.append(column.isNullable ? .allocate(capacity: capacity) : nil)
+            validity.append(column.isNullable ? take(capacity) : nil)
         }
+    }
+
+    private func take<Value: BitwiseCopyable>(_ count: Int) -> UnsafeMutablePointer<Value> {
+        memory.take(count * MemoryLayout<Value>.stride).bindMemory(to: Value.self, capacity: count)
+    }
+
+    private func giveBack<Value: BitwiseCopyable>(_ values: UnsafeMutablePointer<Value>, _ count: Int) {
+        memory.giveBack(UnsafeMutableRawPointer(values), count * MemoryLayout<Value>.stride)
     }
 
     deinit {
         for column in columns {
             switch column {
-            case .int64(let values): values.deallocate()
-            case .packed(let values, _): values.deallocate()
-            case .float64(let values): values.deallocate()
+            case .int64(let values): giveBack(values, capacity)
+            case .packed(let values, _): giveBack(values, capacity)
+            case .float64(let values): giveBack(values, capacity)
             case .bytes(let ends, let arena):
-                ends.deallocate()
-                arena.deallocate()
-            case .bool(let values): values.deallocate()
+                giveBack(ends, capacity)
+                giveBack(arena, arenaCapacity)
+            case .bool(let values): giveBack(values, capacity)
             }
         }
-        for flags in validity { flags?.deallocate() }
+        for flags in validity { if let flags { giveBack(flags, capacity) } }
     }
 
     /// Whether integers whose bits, column by column, are among `bits` fit it: see `IntegerPacking`.
@@ -143,6 +156,15 @@ final class MemChunk: @unchecked Sendable {
         }
     }
 
+    /// One of them.
+    func integer(_ i: Int, at row: UInt32) -> Int64 {
+        switch columns[i] {
+        case .int64(let values): return values[Int(row)]
+        case .packed(let values, let packing): return packing.unpack(values[Int(row)])
+        default: preconditionFailure("not a column of integers")
+        }
+    }
+
     /// The rows `order` points at, as columns, in that order.
     func gather(_ order: [UInt32]) -> RecordBatch { gather(order[...]) }
 
@@ -162,17 +184,7 @@ final class MemChunk: @unchecked Sendable {
             case .int64, .packed: values = .int64(int64s(i, rows: count).gather(order))
             case .float64(let source): values = .float64(order.map { source[Int($0)] })
             case .bool(let source): values = .bool(order.map { source[Int($0)] })
-            case .bytes(let ends, let arena):
-                var offsets: [Int] = [0]
-                offsets.reserveCapacity(order.count + 1)
-                var bytes: [UInt8] = []
-                for row in order {
-                    let start = row == 0 ? 0 : Int(ends[Int(row) - 1])
-                    let length = Int(ends[Int(row)]) - start
-                    bytes.append(contentsOf: UnsafeBufferPointer(start: arena + start, count: length))
-                    offsets.append(bytes.count)
-                }
-                values = .bytes(BytesColumn(offsets: offsets, bytes: bytes))
+            case .bytes: values = .bytes(gatherBytes(i, order))
             }
             let flags = validity[i].map { flags in order.map { flags[Int($0)] } }
             made.append(Column(values, validity: flags))
@@ -193,6 +205,29 @@ final class MemChunk: @unchecked Sendable {
         }
     }
 
+    /// Where the byte strings of column `i` at `rows` end, one behind the other, from the end of the last in `ends`.
+    func appendEnds(_ i: Int, at rows: ArraySlice<UInt32>, to ends: inout [Int]) {
+        guard case .bytes(let own, _) = columns[i] else { preconditionFailure("not a column of byte strings") }
+        var end = ends.last ?? 0
+        for row in rows {
+            end += Int(own[Int(row)]) - (row == 0 ? 0 : Int(own[Int(row) - 1]))
+            ends.append(end)
+        }
+    }
+
+    /// Their bytes into `target`, which has room for them; returns how many.
+    func fill(_ i: Int, at rows: ArraySlice<UInt32>, _ target: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        guard case .bytes(let ends, let arena) = columns[i] else { preconditionFailure("not a column of byte strings") }
+        var filled = 0
+        for row in rows {
+            let start = row == 0 ? 0 : Int(ends[Int(row) - 1])
+            let text = UnsafeBufferPointer(start: arena + start, count: Int(ends[Int(row)]) - start)
+            _ = UnsafeMutableBufferPointer(rebasing: target[filled..<filled + text.count]).update(fromContentsOf: text)
+            filled += text.count
+        }
+        return filled
+    }
+
     /// The same of a column of doubles.
     func fill(_ i: Int, at rows: ArraySlice<UInt32>, _ target: UnsafeMutableBufferPointer<Double>) {
         precondition(target.count >= rows.count)
@@ -200,6 +235,14 @@ final class MemChunk: @unchecked Sendable {
         rows.withUnsafeBufferPointer { rows in
             for (k, row) in rows.enumerated() { target[k] = values[Int(row)] }
         }
+    }
+
+    private func gatherBytes(_ i: Int, _ order: ArraySlice<UInt32>) -> BytesColumn {
+        var offsets = [0]
+        offsets.reserveCapacity(order.count + 1)
+        appendEnds(i, at: order, to: &offsets)
+        let bytes = [UInt8](unsafeUninitializedCapacity: offsets[order.count]) { $1 = fill(i, at: order, $0) }
+        return BytesColumn(offsets: offsets, bytes: bytes)
     }
 
     /// Whether two rows below the published count have one key. Doubles by their bits, as their total order has it.

@@ -37,7 +37,13 @@ final class MemPart: @unchecked Sendable {
     private(set) var minSequence: SequenceNumber?
     private(set) var maxSequence: SequenceNumber?
 
-    init(place: TableSegment, schema: Schema, reservation: MemoryReservation) {
+    private let memory: ChunkMemory
+
+    /// - Parameter memory: where its chunks' buffers come from and go to.
+    init(
+        place: TableSegment, schema: Schema, reservation: MemoryReservation, memory: ChunkMemory = ChunkMemory(limit: 0)
+    ) {
+        self.memory = memory
         self.place = place
         self.schema = schema
         self.reservation = reservation
@@ -72,7 +78,8 @@ final class MemPart: @unchecked Sendable {
         }
         let packings = bits.indices.map { IntegerPacking(base: base(of: $0), covering: bits[$0]) }
         return MemChunk(
-            schema: schema, capacity: capacity, arenaCapacity: max(capacity * 64, widest), packings: packings)
+            schema: schema, capacity: capacity, arenaCapacity: max(capacity * 64, widest), packings: packings,
+            memory: memory)
     }
 
     private func base(of column: Int) -> Int64 { column == schema.timeColumn ? place.segment.lowerBound : 0 }

@@ -136,7 +136,8 @@ extension Region {
         #endif
         let writer = RegionWriter(
             last: last, introducer: introducer, log: log,
-            budget: MemoryBudget(limit: options.memoryLimit, onGiveBack: { writers.wake() }), environment: environment)
+            budget: MemoryBudget(limit: options.memoryLimit, onGiveBack: { writers.wake() }),
+            memory: ChunkMemory(limit: options.flushSize.bytes), environment: environment)
         let byNumber = Dictionary(tables.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
         let region = Region(
             OpenedRegion(

@@ -40,12 +40,16 @@ final class RegionWriter: Sendable {
     private let log: any WriteAheadLog
     private let environment: Environment
     let budget: MemoryBudget
+    private let memory: ChunkMemory
 
-    /// - Parameter last: the cut: every record up to it is in objects.
+    /// - Parameters:
+    ///   - last: the cut: every record up to it is in objects.
+    ///   - memory: of chunks that were flushed, for those to come.
     init(
-        last: SequenceNumber, introducer: Introducer, log: any WriteAheadLog, budget: MemoryBudget,
+        last: SequenceNumber, introducer: Introducer, log: any WriteAheadLog, budget: MemoryBudget, memory: ChunkMemory,
         environment: Environment
     ) {
+        self.memory = memory
         state = Mutex(State(last: last, floor: last))
         self.introducer = introducer
         self.log = log
@@ -95,7 +99,9 @@ final class RegionWriter: Sendable {
             if let known = state.open[placed.place] {
                 part = known
             } else {
-                part = MemPart(place: placed.place, schema: placed.batch.schema, reservation: budget.nothing())
+                part = MemPart(
+                    place: placed.place, schema: placed.batch.schema, reservation: budget.nothing(),
+                    memory: memory)
                 state.open[placed.place] = part
             }
             // Its last row is of this write already: it is among the touched.
@@ -141,7 +147,8 @@ final class RegionWriter: Sendable {
     /// Closes the open mem parts to writes: new ones go into new parts. The parts to flush, older first, and the sequence
     /// number up to which they hold everything.
     func freeze() -> (parts: [MemPart], cut: SequenceNumber) {
-        state.withLock { state in
+        memory.didFreeze()
+        return state.withLock { state in
             state.frozen += state.open.values
             state.open = [:]
             state.oldestFrozen = state.oldestFrozen ?? state.oldestOpen
