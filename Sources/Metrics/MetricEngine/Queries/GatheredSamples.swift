@@ -6,22 +6,34 @@ import StorageEngine
 struct SamplePiece: Sendable {
     var group: UInt32
     var timestamps: [Int64]
-    var values: [Double]
+    var values: SampleValues
     var hasStaleMarkers: Bool
+
+    /// Both in order of time; where they have one time, the younger one's value counts.
+    mutating func add(_ younger: SamplePiece) {
+        if younger.hasStaleMarkers { hasStaleMarkers = true }
+        guard let last = timestamps.last, let first = younger.timestamps.first, last >= first else {
+            timestamps += younger.timestamps
+            values.append(younger.values)
+            return
+        }
+        let merged = RunMerge.merge(timestamps, values.decoded, with: younger.timestamps, younger.values.decoded)
+        timestamps = merged.timestamps
+        if hasStaleMarkers {
+            hasStaleMarkers = merged.values.withUnsafeBufferPointer { StaleMarker.isAny(in: $0) }
+        }
+        values = .ready(merged.values)
+    }
 }
 
 /// The samples of chosen ids, put together from one source after the other, older first.
 ///
 /// - Each id's timestamps ascend strictly; of equal ones the later source's counts, within a source the later row's.
 /// - Ids that were sampled together share one array of timestamps, as long as nothing tells them apart.
+/// - Values stay encoded, as long as no others have to be put between them.
 struct GatheredSamples {
-    private struct Entry {
-        var timestamps: [Int64] = []
-        var values: [Double] = []
-        var hasStaleMarkers = false
-    }
     private let keys: [Int64]
-    private var entries: [Entry]
+    private var entries: [SamplePiece]
     /// The place in `keys` that the source has come to.
     private var at = 0
     /// Timestamps of the piece before: most often those of the next one too.
@@ -30,7 +42,8 @@ struct GatheredSamples {
     /// - Parameter keys: ids, ascending.
     init(_ keys: [Int64]) {
         self.keys = keys
-        entries = [Entry](repeating: Entry(), count: keys.count)
+        entries = [SamplePiece](
+            repeating: SamplePiece(group: 0, timestamps: [], values: .none, hasStaleMarkers: false), count: keys.count)
     }
 
     /// Its rows come by ascending ids.
@@ -38,13 +51,24 @@ struct GatheredSamples {
 
     /// Rows of an object, where a key comes once.
     /// - Returns: samples more than before.
-    mutating func add(_ rows: SamplesRows) throws -> Int {
+    mutating func add(_ runs: [StoredRun]) throws -> Int {
         var added = 0
-        var start = 0
-        for piece in rows.series {
-            let range = start..<start + piece.rows
-            added += try add(piece.id, rows.times[range], rows.values[range])
-            start = range.upperBound
+        for run in runs {
+            try find(run.id)
+            let before = entries[at].timestamps.count
+            var hasStaleMarkers = false
+            if run.areDecoded, case .ready(let values) = run.values {
+                hasStaleMarkers = values.withUnsafeBufferPointer { StaleMarker.isAny(in: $0) }
+            }
+            if before == 0 {
+                entries[at].timestamps = run.times
+                entries[at].values = run.values
+                entries[at].hasStaleMarkers = hasStaleMarkers
+            } else {
+                entries[at].add(
+                    SamplePiece(group: 0, timestamps: run.times, values: run.values, hasStaleMarkers: hasStaleMarkers))
+            }
+            added += entries[at].timestamps.count - before
         }
         return added
     }
@@ -76,40 +100,42 @@ struct GatheredSamples {
         return added
     }
 
-    private mutating func add(_ id: Int64, _ timestamps: ArraySlice<Int64>, _ values: ArraySlice<Double>) throws -> Int
-    {
+    private mutating func find(_ id: Int64) throws {
         at = keys.firstIndex(notBelow: id, galloping: at)
         guard at < keys.count, keys[at] == id else {
             throw StorageError(.damaged, "a scan for chosen series returned series \(id), which was not asked for")
         }
+    }
+
+    private mutating func add(_ id: Int64, _ timestamps: ArraySlice<Int64>, _ values: ArraySlice<Double>) throws -> Int
+    {
+        try find(id)
         let before = entries[at].timestamps.count
         // Looked for while the values are near: whoever evaluates them would have to fetch them from memory.
-        if values.withUnsafeBufferPointer({ StaleMarker.isAny(in: $0) }) { entries[at].hasStaleMarkers = true }
+        let areStale = values.withUnsafeBufferPointer { StaleMarker.isAny(in: $0) }
         if before == 0 {
             if !Self.areSame(lastTimestamps, timestamps) { lastTimestamps = Array(timestamps) }
             entries[at].timestamps = lastTimestamps
-            entries[at].values = Array(values)
+            entries[at].values = .ready(Array(values))
+            entries[at].hasStaleMarkers = areStale
         } else if let last = entries[at].timestamps.last, let first = timestamps.first, last < first {
             entries[at].timestamps += timestamps
-            entries[at].values += values
+            entries[at].values.append(values)
+            if areStale { entries[at].hasStaleMarkers = true }
         } else {
-            let merged = RunMerge.merge(
-                entries[at].timestamps, entries[at].values, with: Array(timestamps), Array(values))
-            entries[at].timestamps = merged.timestamps
-            entries[at].values = merged.values
-            if entries[at].hasStaleMarkers {
-                entries[at].hasStaleMarkers = merged.values.withUnsafeBufferPointer { StaleMarker.isAny(in: $0) }
-            }
+            entries[at].add(
+                SamplePiece(
+                    group: 0, timestamps: Array(timestamps), values: .ready(Array(values)), hasStaleMarkers: areStale))
         }
         return entries[at].timestamps.count - before
     }
 
-    private static func areSame(_ known: [Int64], _ other: ArraySlice<Int64>) -> Bool {
+    static func areSame(_ known: [Int64], _ other: some RandomAccessCollection<Int64>) -> Bool {
         guard known.count == other.count, known.first == other.first, known.last == other.last else { return false }
         return known.withUnsafeBufferPointer { known in
-            other.withUnsafeBufferPointer { other in
+            other.withContiguousStorageIfAvailable { other in
                 ByteOrder.areEqual(UnsafeRawBufferPointer(known), UnsafeRawBufferPointer(other))
-            }
+            } ?? false
         }
     }
 
@@ -117,11 +143,10 @@ struct GatheredSamples {
     /// - Parameter groups: of the keys.
     func pieces(groups: ArraySlice<UInt32>) -> [SamplePiece] {
         zip(groups, entries).compactMap { group, entry in
-            entry.timestamps.isEmpty
-                ? nil
-                : SamplePiece(
-                    group: group, timestamps: entry.timestamps, values: entry.values,
-                    hasStaleMarkers: entry.hasStaleMarkers)
+            if entry.timestamps.isEmpty { return nil }
+            var entry = entry
+            entry.group = group
+            return entry
         }
     }
 }

@@ -9,10 +9,36 @@ extension Evaluator {
         let samples: FloatSamples
     }
 
-    /// The windows of the last rate: series that were sampled together have the same.
+    /// The windows of the last rates: series that were sampled together have the same, and whoever read them may have kept
+    /// their timestamps once, which are then told by their place alone.
     private struct SharedRates {
-        let timestamps: [Int64]
-        let grid: RateGrid
+        private struct Entry {
+            let timestamps: [Int64]
+            let grid: RateGrid
+        }
+        private var last: Entry?
+        private var byPlace: [UnsafeRawPointer: Entry] = [:]
+        /// Steps that are remembered: some 40 bytes each.
+        private static let most = 1 << 16
+
+        mutating func grid(
+            _ timestamps: [Int64], _ grid: StepGrid, _ argument: RangeArgument, isRate: Bool
+        ) -> RateGrid {
+            if let last, RateGrid.areSame(last.timestamps, timestamps) { return last.grid }
+            // An array that is held cannot have its place taken by another.
+            let place = timestamps.withUnsafeBytes { $0.baseAddress }
+            if let place, let known = byPlace[place], known.timestamps.count == timestamps.count {
+                last = known
+                return known.grid
+            }
+            let entry = Entry(
+                timestamps: timestamps,
+                grid: RateGrid(timestamps: timestamps, grid: grid, argument: argument, isRate: isRate))
+            last = entry
+            if (byPlace.count + 1) * grid.count > Self.most { byPlace = [:] }
+            if let place { byPlace[place] = entry }
+            return entry.grid
+        }
     }
 
     func streamRange(
@@ -22,7 +48,7 @@ extension Evaluator {
         defer { budget.held = before }
         var scalars: [[Double]] = []
         for scalar in node.scalars { scalars.append(try evaluateScalar(scalar, grid)) }
-        var shared: SharedRates?
+        var shared = SharedRates()
         var remark = QuantileRemark(node: node, scalars: scalars)
         // Most series of a selector have one name: looked at once.
         var nameLookedAt: String?
@@ -47,7 +73,7 @@ extension Evaluator {
     /// The function's values at all steps for one series.
     private func column(
         of source: Source, _ node: RangeFunctionNode, _ scalars: [[Double]], _ grid: StepGrid,
-        _ shared: inout SharedRates?
+        _ shared: inout SharedRates
     ) throws(QueryError) -> SeriesColumn {
         var column = SeriesColumn(
             labels: source.labels, dropsName: source.dropsName || !node.function.keepsName,
@@ -65,11 +91,7 @@ extension Evaluator {
                 annotations.warnStartTimeOverlap(metric: source.labels.metricName ?? "", at: node.positions[0])
             }
         case .extrapolated(let isCounter, let isRate) where node.range.extrapolation == nil:
-            let timestamps = source.samples.timestamps
-            if let held = shared, !RateGrid.areSame(held.timestamps, timestamps) { shared = nil }
-            let rates =
-                shared?.grid ?? RateGrid(timestamps: timestamps, grid: grid, argument: node.range, isRate: isRate)
-            if shared == nil { shared = SharedRates(timestamps: timestamps, grid: rates) }
+            let rates = shared.grid(source.samples.timestamps, grid, node.range, isRate: isRate)
             budget.looked &+= rates.samples
             column.isComplete = try rates.apply(
                 to: source.samples.values, isCounter: isCounter, into: &column.values, &budget)
@@ -141,8 +163,14 @@ extension Evaluator {
     ) throws(QueryError) {
         switch argument.source {
         case .selector(let slot):
+            // Of several evaluators that share the steps each decodes what it looks at.
+            let reach = argument.extrapolation == nil ? 0 : lookback
+            let first = argument.windowEnd(at: grid.start) &- argument.range &- reach
+            let last = argument.windowEnd(at: grid.last) &+ reach
+            var slices = TimeSlices()
             for run in runs(of: slot) {
-                let samples = FloatSamples(run, withStarts: usesStartTimestamps)
+                let samples = FloatSamples.of(
+                    run, after: first, through: last, withStarts: usesStartTimestamps, &slices)
                 try body(Source(labels: run.labels, dropsName: false, samples: samples))
             }
         case .subquery(let inner, let step):
