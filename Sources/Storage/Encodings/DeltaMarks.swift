@@ -2,18 +2,20 @@ extension DeltaBinaryPacked {
     /// Places in encoded values from which decoding may go on, so that a stretch of them costs no more than itself.
     ///
     /// - Made by one pass over all values, which checks all there is to check: decoding by marks cannot fail.
-    /// - Value 0 stands in the header; stretch k is the values from 1 + 256 k on, 256 of them or what is left.
+    /// - Value 0 stands in the header; stretch k is the values from 1 + 128 k on, 128 of them or what is left.
     public struct Marks: Sendable {
-        public static let stretch = 256
+        public static let stretch = 128
 
         private struct Mark {
-            /// Where the block's header is, and the miniblock to go on with.
-            var block: UInt32
-            var miniblock: UInt32
-            var packed: UInt32
             /// The value before.
             var previous: Int64
+            /// Where the block's header is; the miniblock to go on with, and where that is from there.
+            var block: UInt32
+            var packed: UInt16
+            var miniblock: UInt16
         }
+        /// Places within a block fit 16 bits: at most 8 bytes a value, and its header.
+        private static let largestBlock = 4_096
         /// Values in all.
         public let count: Int
         private let header: Header
@@ -23,13 +25,13 @@ extension DeltaBinaryPacked {
         public var memory: Int { marks.count * MemoryLayout<Mark>.stride + 64 }
         public var stretches: Int { marks.count }
 
-        /// - Returns: nil for shapes that are not ours: no miniblocks of 32, or no values.
+        /// - Returns: nil for shapes that are far from ours: no miniblocks of 32, or blocks of many; or no values.
         /// - Throws: when the bytes hold another number of values or are damaged.
         public init?(_ bytes: UnsafeRawBufferPointer, count: Int) throws(EncodingError) {
             var cursor = BorrowedCursor(bytes, name)
             guard bytes.count <= Int(UInt32.max), count > 0, let start = bytes.baseAddress,
                 let header = try DeltaBinaryPacked.header(of: &cursor, count: count),
-                header.blockSize == header.miniblocks * group
+                header.blockSize == header.miniblocks * group, header.blockSize <= Self.largestBlock
             else { return nil }
             self.count = count
             self.header = header
@@ -45,8 +47,8 @@ extension DeltaBinaryPacked {
                     if (row - 1) % Self.stretch == 0 {
                         marks.append(
                             Mark(
-                                block: UInt32(block), miniblock: UInt32(miniblock), packed: UInt32(cursor.offset),
-                                previous: previous))
+                                previous: previous, block: UInt32(block), packed: UInt16(cursor.offset - block),
+                                miniblock: UInt16(miniblock)))
                     }
                     let width = Int(bytes[widths + miniblock])
                     guard width <= 64 else { throw EncodingError(name, "a width of \(width) bits") }
@@ -66,7 +68,7 @@ extension DeltaBinaryPacked {
             }
         }
 
-        /// The value before stretch `k`: number 256 k.
+        /// The value before stretch `k`: number 128 k.
         public func value(before k: Int) -> Int64 { marks[k].previous }
         public var first: Int64 { header.first }
 
@@ -84,7 +86,7 @@ extension DeltaBinaryPacked {
             guard let start = bytes.baseAddress, var reference = try? cursor.zigzag(""),
                 var widths = try? cursor.take(header.miniblocks, "")
             else { return }
-            cursor.move(to: Int(mark.packed))
+            cursor.move(to: Int(mark.block) + Int(mark.packed))
             var miniblock = Int(mark.miniblock)
             var previous = mark.previous
             var left = min(Self.stretch, count - 1 - k * Self.stretch)

@@ -97,7 +97,7 @@ final class IntegerPage: Sendable {
         guard case .encoded(_, let marks) = content else { return range }
         let first = range.lowerBound - rows.lowerBound
         let end = range.upperBound - rows.lowerBound
-        // Marks k with a row in the range: 256 k.
+        // Marks k with a row in the range: number k times the stretch.
         let from = (first + Self.stretch - 1) / Self.stretch
         let to = min((end + Self.stretch - 1) / Self.stretch, marks.stretches)
         guard from < to else { return range }
