@@ -150,8 +150,8 @@ extension MetricStore: SeriesSource {
         var gathered = GatheredSamples(keys)
         let (sources, counters) = try snapshot.sources(
             of: ScanRequest(table: SamplesTable.number, segment: task.segment.range, times: times, keys: keys))
-        for source in sources {
-            gathered.beginSource()
+        for (number, source) in sources.enumerated() {
+            gathered.beginSource(toCome: sources.count - number)
             if let cursor = try await source.cursorOfObject() as? SamplesCursor {
                 while let runs = try await cursor.nextRuns() {
                     try Task.checkCancellation()
@@ -161,6 +161,13 @@ extension MetricStore: SeriesSource {
                     try budget.take(try gathered.add(runs))
                 }
             } else {
+                try Task.checkCancellation()
+                RestingPoint.pass()
+                var added = 0
+                if try source.forEachKey({ added += try gathered.add($0, $1, $2) }) {
+                    try budget.take(added)
+                    continue
+                }
                 while let batch = try await source.next() {
                     try Task.checkCancellation()
                     RestingPoint.pass()
