@@ -9,8 +9,8 @@ extension Evaluator {
         let samples: FloatSamples
     }
 
-    /// The windows of the last rates: series that were sampled together have the same, and whoever read them may have kept
-    /// their timestamps once, which are then told by their place alone.
+    /// The windows of rates, for series that were sampled together: whoever read them may have kept their timestamps once,
+    /// which are then told by their place alone. Held only until the last series that has them.
     private struct SharedRates {
         private struct Entry {
             let timestamps: [Int64]
@@ -18,25 +18,45 @@ extension Evaluator {
         }
         private var last: Entry?
         private var byPlace: [UnsafeRawPointer: Entry] = [:]
+        /// How many series to come have the timestamps at a place.
+        private var uses: [UnsafeRawPointer: Int] = [:]
         /// Steps that are remembered: some 40 bytes each.
         private static let most = 1 << 16
+
+        init(_ runs: [SeriesRun]) {
+            guard runs.count > 1 else { return }
+            for run in runs { if let place = Self.place(of: run.timestamps) { uses[place, default: 0] += 1 } }
+        }
+
+        private static func place(of timestamps: [Int64]) -> UnsafeRawPointer? {
+            timestamps.withUnsafeBytes { $0.baseAddress }
+        }
 
         mutating func grid(
             _ timestamps: [Int64], _ grid: StepGrid, _ argument: RangeArgument, isRate: Bool
         ) -> RateGrid {
-            if let last, RateGrid.areSame(last.timestamps, timestamps) { return last.grid }
             // An array that is held cannot have its place taken by another.
-            let place = timestamps.withUnsafeBytes { $0.baseAddress }
+            let place = Self.place(of: timestamps)
+            var isWantedAgain = false
+            if let place, let count = uses[place] {
+                isWantedAgain = count > 1
+                uses[place] = count - 1
+            }
+            if let last, RateGrid.areSame(last.timestamps, timestamps) {
+                if let place, !isWantedAgain { byPlace[place] = nil }
+                return last.grid
+            }
             if let place, let known = byPlace[place], known.timestamps.count == timestamps.count {
                 last = known
+                if !isWantedAgain { byPlace[place] = nil }
                 return known.grid
             }
+            last = nil
             let entry = Entry(
                 timestamps: timestamps,
                 grid: RateGrid(timestamps: timestamps, grid: grid, argument: argument, isRate: isRate))
             last = entry
-            if (byPlace.count + 1) * grid.count > Self.most { byPlace = [:] }
-            if let place { byPlace[place] = entry }
+            if let place, isWantedAgain, (byPlace.count + 1) * grid.count <= Self.most { byPlace[place] = entry }
             return entry.grid
         }
     }
@@ -48,7 +68,7 @@ extension Evaluator {
         defer { budget.held = before }
         var scalars: [[Double]] = []
         for scalar in node.scalars { scalars.append(try evaluateScalar(scalar, grid)) }
-        var shared = SharedRates()
+        var shared = SharedRates(runs(of: node.range))
         var remark = QuantileRemark(node: node, scalars: scalars)
         // Most series of a selector have one name: looked at once.
         var nameLookedAt: String?
@@ -156,6 +176,11 @@ extension Evaluator {
             }
         }
         column.isComplete = isComplete
+    }
+
+    private func runs(of argument: RangeArgument) -> [SeriesRun] {
+        guard case .selector(let slot) = argument.source else { return [] }
+        return runs(of: slot)
     }
 
     private func forEachSource(
