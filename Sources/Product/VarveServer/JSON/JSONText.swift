@@ -50,12 +50,31 @@ struct JSONText {
     }
 
     private mutating func append(utf8: UnsafeBufferPointer<UInt8>) {
-        bytes.append(UInt8(ascii: "\""))
-        if utf8.contains(where: { $0 < 0x20 || $0 == 0x22 || $0 == 0x5c }) {
-            for byte in utf8 { appendEscaped(byte) }
-        } else {
-            bytes.append(contentsOf: utf8)
+        // Copied and looked at in one go: hardly any text has to be escaped.
+        let before = bytes.count
+        var isPlain = true
+        bytes.append(addingCapacity: utf8.count + 2) { span in
+            span.withUnsafeMutableBufferPointer { buffer, initialized in
+                guard let start = buffer.baseAddress else { return }
+                var out = start + initialized
+                out.initialize(to: UInt8(ascii: "\""))
+                out += 1
+                var found: UInt8 = 0
+                for i in utf8.indices {
+                    let byte = utf8[i]
+                    found |= byte < 0x20 || byte == 0x22 || byte == 0x5c ? 1 : 0
+                    out[i] = byte
+                }
+                out += utf8.count
+                out.initialize(to: UInt8(ascii: "\""))
+                initialized += utf8.count + 2
+                isPlain = found == 0
+            }
         }
+        if isPlain { return }
+        bytes.removeLast(bytes.count - before)
+        bytes.append(UInt8(ascii: "\""))
+        for byte in utf8 { appendEscaped(byte) }
         bytes.append(UInt8(ascii: "\""))
     }
 

@@ -138,6 +138,47 @@ struct QueryAnswerPieces: AnswerPieces {
     }
 }
 
+/// The answer to a question about series, some 64 KiB at a time: a metric may have a million.
+///
+///     {"status":"success","data":[{"__name__":"up",…},…],"warnings":[…]}
+struct SeriesAnswerPieces: AnswerPieces {
+    let series: [Labels]
+    let warnings: [String]
+    /// nil: the head is to come.
+    private var position: Int?
+    private var isDone = false
+
+    init(_ series: [Labels], warnings: [String]) {
+        self.series = series
+        self.warnings = warnings
+    }
+
+    mutating func next() -> [UInt8]? {
+        guard !isDone else { return nil }
+        var text = JSONText()
+        text.bytes.reserveCapacity(min(series.count * 256, QueryAnswerPieces.pieceSize) + 1_024)
+        if position == nil { text.append(#"{"status":"success","data":["#) }
+        var element = position ?? 0
+        while element < series.count {
+            if text.bytes.count >= QueryAnswerPieces.pieceSize {
+                position = element
+                return text.bytes
+            }
+            if element > 0 { text.append(",") }
+            text.append(series[element])
+            element += 1
+        }
+        text.append("]")
+        if !warnings.isEmpty {
+            text.append(#","warnings":"#)
+            text.append(.array(warnings.map(JSONValue.string)))
+        }
+        text.append("}")
+        isDone = true
+        return text.bytes
+    }
+}
+
 extension QueryValue {
     /// Prometheus's `resultType`.
     public var typeName: String {

@@ -47,7 +47,10 @@ final class AnswerFlow: Sendable {
                     end()
                 }
             case .pieces(let pieces):
-                await sendPieces(LanePieces(pieces, api.lanes.executor(.wide)), answer, date: date)
+                let wide = api.lanes.executor(.wide)
+                await withTaskExecutorPreference(wide) {
+                    await sendPieces(LanePieces(pieces, wide), answer, date: date)
+                }
             }
         }
         state.withLock { state in

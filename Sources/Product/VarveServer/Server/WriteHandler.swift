@@ -253,6 +253,8 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
         phase = .between
         life.requestWasAnswered(context)
         shareOut(context)
+        // Those behind keep what they are given until they are told that this was all for now.
+        context.fireChannelReadComplete()
         if case .answering = phase { return }
         resume(context)
     }
