@@ -100,6 +100,51 @@ private func integers(_ count: Int, seed: UInt64) -> [Int64] {
         }
     }
 
+    @Test(arguments: [DeltaBinaryPacked.Form.tight, .byte], UInt64(0)..<6)
+    func anyStretchIsDecodedFromItsMark(form: DeltaBinaryPacked.Form, seed: UInt64) throws {
+        for count in [1, 2, 33, 34, 256, 257, 258, 289, 1_025, 1_026, 5_761] {
+            let values = integers(count, seed: seed &* 7_919 &+ UInt64(count))
+            var bytes: [UInt8] = []
+            DeltaBinaryPacked.encode(values, form: form, into: &bytes)
+            let found = try bytes.withUnsafeBytes { try DeltaBinaryPacked.Marks($0, count: count) }
+            let marks = try #require(found)
+            #expect(marks.count == count && marks.first == values[0] && marks.stretches == (count + 126) / 128)
+            for stretch in 0..<marks.stretches {
+                let first = stretch * 128 + 1
+                #expect(marks.value(before: stretch) == values[first - 1])
+                for most in [1, 31, 32, 33, 128] {
+                    let wanted = min(most, count - first)
+                    var out = [Int64](repeating: 0, count: 128)
+                    bytes.withUnsafeBytes { bytes in
+                        out.withUnsafeMutableBufferPointer { out in
+                            if let out = out.baseAddress { marks.decode(stretch: stretch, wanted, of: bytes, to: out) }
+                        }
+                    }
+                    try #require(out[..<wanted] == values[first..<first + wanted], "seed \(seed), \(count), \(stretch)")
+                }
+            }
+            // Cut short, they are no such values; with another count neither.
+            if count > 40 {
+                #expect(throws: EncodingError.self) {
+                    try bytes[..<(bytes.count / 2)].withUnsafeBytes { try DeltaBinaryPacked.Marks($0, count: count) }
+                }
+            }
+            #expect(throws: EncodingError.self) {
+                try bytes.withUnsafeBytes { try DeltaBinaryPacked.Marks($0, count: count + 1) }
+            }
+        }
+    }
+
+    @Test func marksAreOfShapesWithMiniblocksOf32() throws {
+        let values = integers(700, seed: 1)
+        for (blockSize, miniblocks) in [(128, 4), (128, 1), (256, 8), (4_096, 16)] {
+            let bytes = ModelEncoder(blockSize: blockSize, miniblocks: miniblocks, slack: 1).encode(values)
+            let marks = try bytes.withUnsafeBytes { try DeltaBinaryPacked.Marks($0, count: 700) }
+            #expect((marks != nil) == (blockSize == miniblocks * 32))
+            #expect(marks.map { $0.value(before: 4) == values[512] } ?? true)
+        }
+    }
+
     @Test func everyWidthInEveryShape() throws {
         var random = SeededGenerator(seed: 5)
         for (blockSize, miniblocks) in [(128, 4), (128, 1), (256, 8), (1_024, 32), (4_096, 16), (65_536, 2)] {

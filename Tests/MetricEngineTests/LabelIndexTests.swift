@@ -124,4 +124,15 @@ import Testing
             }
         }
     }
+
+    @Test func aSetKnowsWhetherItHasAllBelow() {
+        for count in [0, 1, 63, 64, 65, 128, 200] {
+            let whole = OrdinalSet(0..<UInt32(count))
+            #expect(whole.containsAll(below: count) && !whole.containsAll(below: count + 1))
+            for missing in [0, count / 2, count - 1] where count > 0 {
+                #expect(
+                    !OrdinalSet((0..<UInt32(count + 70)).filter { $0 != missing }).containsAll(below: count))
+            }
+        }
+    }
 }

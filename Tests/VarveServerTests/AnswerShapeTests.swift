@@ -68,6 +68,42 @@ import Testing
                 == #"{"status":"success","data":{"resultType":"matrix","result":[]}}"#)
     }
 
+    @Test(arguments: [0, 1, 3_000]) func seriesComeInPiecesThatJoinToOneText(count: Int) {
+        let series = (0..<count).map { Labels([("a", "\($0)"), ("b", "say \"\u{1}\\ 😀")]) }
+        for warnings in [[], ["cut"]] {
+            var members: [(String, JSONValue)] = [
+                ("status", .string("success")), ("data", .array(series.map(JSONValue.labels))),
+            ]
+            if !warnings.isEmpty { members.append(("warnings", .array(warnings.map(JSONValue.string)))) }
+            var expected = JSONText()
+            expected.append(.object(members))
+            var pieces = SeriesAnswerPieces(series, warnings: warnings)
+            var joined: [UInt8] = []
+            while let piece = pieces.next() {
+                #expect(!piece.isEmpty && piece.count < QueryAnswerPieces.pieceSize + 4_096)
+                joined += piece
+            }
+            #expect(joined == expected.bytes)
+        }
+    }
+
+    /// Times that series have in common are written from one text.
+    @Test(arguments: [(3, 4_000), (400, 60), (5, 1)]) func seriesOfOneGridReadAsIfEachHadItsOwn(
+        series: Int, samples: Int
+    ) {
+        let times = (0..<samples).map { Int64($0) * 1_007 - 5_000 }
+        func runs(_ times: (Int) -> [Int64]) -> [ResultSeries] {
+            (0..<series).map { index in
+                ResultSeries(
+                    labels: Labels([("i", "\(index)")]), timestamps: times(index),
+                    values: (0..<samples).map { Double($0 * index) / 8 })
+            }
+        }
+        let shared = runs { $0 == 2 ? times.map { $0 + 1 } : times }
+        let own = runs { index in times.map { index == 2 ? $0 + 1 : $0 } }
+        #expect(text(QueryResult(value: .matrix(shared))) == text(QueryResult(value: .matrix(own))))
+    }
+
     /// Piece borders may fall anywhere: the text is the same as the joined parts of its elements.
     @Test(arguments: [(1, 40_000), (5_000, 1), (300, 70), (2, 0), (3, 9_000)])
     func piecesJoinToOneText(series: Int, samples: Int) {

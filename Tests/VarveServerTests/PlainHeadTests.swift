@@ -64,7 +64,7 @@ import Testing
         "Transfer-Encoding: chunked", "Connection: close", "Connection: Keep-Alive", "Connection: upgrade",
         "Upgrade: h2c", "X_y: z", "X-Y: \t",
         ":", "\0", "é",
-        "Expect: 100-continue", "Proxy-Connection: close", " folded", "abc",
+        "Expect: 100-continue", "Proxy-Connection: close", "Accept-Encoding: gzip", " folded", "abc",
     ]
 
     /// A head from pieces in no good order, mostly with a good beginning, then bytes changed here and there.

@@ -97,7 +97,7 @@ void varve_return_large_blocks(void) {
 #ifdef __GLIBC__
     // Without this the threshold follows the largest block that was ever freed, up to 32 MiB.
     mallopt(M_MMAP_THRESHOLD, 256 << 10);
-    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 4 << 20);
 #endif
 }
 

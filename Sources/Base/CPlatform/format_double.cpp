@@ -2,7 +2,34 @@
 #include "CPlatform.h"
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
+
+// Values of at most three decimals, as most samples are: 0 where it is none.
+//
+// A text of at most 15 digits is the only one of so few that reads back as its value, so it is the shortest; and it reads
+// back if the division, which rounds to nearest, gives the value.
+static size_t shortDecimal(double value, double magnitude, char *out) {
+    if (!(magnitude < 1e12) || magnitude == 0) return 0;
+    uint64_t thousandths = static_cast<uint64_t>(magnitude * 1000 + 0.5);
+    if (static_cast<double>(thousandths) / 1000 != magnitude) return 0;
+    char *start = out;
+    if (value < 0) *out++ = '-';
+    uint64_t whole = thousandths / 1000;
+    unsigned fraction = static_cast<unsigned>(thousandths - whole * 1000);
+    char digits[16];
+    int count = 0;
+    do { digits[count++] = static_cast<char>('0' + whole % 10); whole /= 10; } while (whole > 0);
+    while (count > 0) *out++ = digits[--count];
+    if (fraction > 0) {
+        *out++ = '.';
+        *out++ = static_cast<char>('0' + fraction / 100);
+        fraction %= 100;
+        if (fraction > 0) *out++ = static_cast<char>('0' + fraction / 10);
+        if (fraction % 10 > 0) *out++ = static_cast<char>('0' + fraction % 10);
+    }
+    return static_cast<size_t>(out - start);
+}
 
 extern "C" size_t varve_format_double(double value, char *out) {
     if (std::isnan(value)) { std::memcpy(out, "NaN", 3); return 3; }
@@ -29,6 +56,7 @@ extern "C" size_t varve_format_double(double value, char *out) {
         for (size_t i = fraction; i < exponent; i++) out[length++] = '0';
         return length;
     }
+    if (size_t length = shortDecimal(value, magnitude, out)) return length;
     auto end = std::to_chars(out, out + 32, value, std::chars_format::fixed).ptr;
     return static_cast<size_t>(end - out);
 }

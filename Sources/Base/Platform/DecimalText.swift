@@ -12,6 +12,14 @@ public enum DecimalText {
         }
     }
 
+    /// Bytes that `write` may need.
+    public static let longest = 32
+
+    /// The same to `text`, which has room for `longest` bytes. Returns how many they are.
+    public static func write(_ value: Double, to text: UnsafeMutablePointer<UInt8>) -> Int {
+        text.withMemoryRebound(to: CChar.self, capacity: longest) { varve_format_double(value, $0) }
+    }
+
     public static func string(_ value: Double) -> String {
         var text: [UInt8] = []
         append(value, to: &text)

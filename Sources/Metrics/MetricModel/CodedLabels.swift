@@ -11,6 +11,17 @@ public protocol LabelSource: AnyObject, Sendable {
     func value(of ordinal: UInt32, at position: Int) -> String
     /// The order of the labels (`Labels.<`).
     func precedes(_ a: UInt32, _ b: UInt32) -> Bool
+    /// Calls `body` with the name of each label, in byte order, and the bytes of its value.
+    func forEachPair(of ordinal: UInt32, _ body: (String, UnsafeRawBufferPointer) -> Void)
+}
+
+extension LabelSource {
+    public func forEachPair(of ordinal: UInt32, _ body: (String, UnsafeRawBufferPointer) -> Void) {
+        for (position, name) in names(ofShape: shape(of: ordinal)).enumerated() {
+            var value = value(of: ordinal, at: position)
+            value.withUTF8 { body(name, UnsafeRawBufferPointer($0)) }
+        }
+    }
 }
 
 /// One label set of a source, with or without the names of its metric.
@@ -40,6 +51,12 @@ public struct CodedLabels: Sendable {
             pairs.append(Labels.Label(name, source.value(of: ordinal, at: position)))
         }
         return pairs
+    }
+
+    func forEachPair(_ body: (String, UnsafeRawBufferPointer) -> Void) {
+        source.forEachPair(of: ordinal) { name, value in
+            if !(isNameless && Self.isMetadata(name)) { body(name, value) }
+        }
     }
 
     var count: Int {

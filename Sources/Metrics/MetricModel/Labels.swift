@@ -33,6 +33,19 @@ public struct Labels: Sendable {
         }
     }
 
+    /// Calls `body` with the name of each label, in order, and the bytes of its value: without making texts of those that are
+    /// coded.
+    public func forEachPair(_ body: (String, UnsafeRawBufferPointer) -> Void) {
+        switch content {
+        case .coded(let coded): coded.forEachPair(body)
+        case .pairs(let pairs):
+            for pair in pairs {
+                var value = pair.value
+                value.withUTF8 { body(pair.name, UnsafeRawBufferPointer($0)) }
+            }
+        }
+    }
+
     /// The source and the number there; nil where the pairs are here.
     public var coded: CodedLabels? {
         if case .coded(let coded) = content { coded } else { nil }

@@ -1,11 +1,13 @@
 /// Samples of one label set, as columns.
 ///
 /// - `timestamps` strictly ascend; `values` has as many; stale markers are kept (`StaleMarker`).
+/// - Values may be decoded each time they are asked for (`SampleValues`): ask once.
 /// - `startTimestamps`, since when each sample counts, has as many, 0 for a sample that does not say; or is empty.
 public struct SeriesRun: Sendable {
     public let labels: Labels
     public let timestamps: [Int64]
-    public let values: [Double]
+    private let samples: SampleValues
+    public var values: [Double] { samples.decoded }
     public let startTimestamps: [Int64]
     /// Whether any value is a stale marker.
     public let hasStaleMarkers: Bool
@@ -17,10 +19,22 @@ public struct SeriesRun: Sendable {
     ) {
         self.labels = labels
         self.timestamps = timestamps
-        self.values = values
+        samples = .ready(values)
         self.startTimestamps = startTimestamps
         self.hasStaleMarkers = hasStaleMarkers ?? values.withUnsafeBufferPointer { StaleMarker.isAny(in: $0) }
     }
+
+    public init(labels: Labels, timestamps: [Int64], samples: SampleValues, hasStaleMarkers: Bool) {
+        precondition(timestamps.count == samples.count)
+        self.labels = labels
+        self.timestamps = timestamps
+        self.samples = samples
+        startTimestamps = []
+        self.hasStaleMarkers = hasStaleMarkers
+    }
+
+    /// The values of some of the samples, by place.
+    public func values(in range: Range<Int>) -> [Double] { samples.decoded(range) }
 }
 
 /// What a selector asks of storage.

@@ -7,10 +7,13 @@ public import MetricModel
 public struct QueryEngine: Sendable {
     private let source: any SeriesSource
     private let options: QueryOptions
+    private let parsedQueries: ParsedQueries
 
-    public init(source: any SeriesSource, options: QueryOptions) {
+    /// - Parameter parsed: shared by engines that are asked the same.
+    public init(source: any SeriesSource, options: QueryOptions, parsed: ParsedQueries = ParsedQueries()) {
         self.source = source
         self.options = options
+        parsedQueries = parsed
     }
 
     /// The value at one time, milliseconds since the epoch.
@@ -28,7 +31,7 @@ public struct QueryEngine: Sendable {
     }
 
     private func parsed(_ query: String) throws(QueryError) -> Expression {
-        do throws(ParseError) { return try PromQLParser.parse(query, options: options) } catch { throw .parse(error) }
+        do throws(ParseError) { return try parsedQueries.expression(query, options) } catch { throw .parse(error) }
     }
 
     /// - Parameter text: what `expression` was read from, for the places in remarks.

@@ -22,7 +22,7 @@ public struct QueryOptions: Sendable, Equatable {
     public var parallelism = 2
     /// Below so many steps for each, and so many values in all, another evaluator costs more than it gives.
     var stepsPerEvaluator = 128
-    var valuesForSeveral = 1 << 17
+    var valuesForSeveral = 1 << 20
     public var enableExperimentalFunctions = false
     /// Names that functions drop stay readable until the end of the query (Prometheus's feature flag
     /// `promql-delayed-name-removal`). Default off, as there: they go at once, and two series that only differed in

@@ -31,12 +31,13 @@ extension Database {
         of expression: String, start: Int64, end: Int64, step: Int64?, options: QueryOptions? = nil
     ) -> Int? {
         QueryReach.samples(
-            of: expression, start: start, end: end, step: step, options: options ?? self.options.queries
+            of: expression, start: start, end: end, step: step, options: options ?? self.options.queries,
+            parsed: parsed
         ) { store.seriesBound($0) }
     }
 
     private func engine(_ options: QueryOptions?) -> QueryEngine {
-        QueryEngine(source: store, options: options ?? self.options.queries)
+        QueryEngine(source: store, options: options ?? self.options.queries, parsed: parsed)
     }
 
     /// Names of labels of series alive in the range, in byte order.

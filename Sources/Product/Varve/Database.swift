@@ -22,6 +22,7 @@ public final class Database: Sendable {
     /// What it was opened with.
     public let options: DatabaseOptions
     let receiver: RemoteWriteReceiver
+    let parsed = ParsedQueries()
     /// Let go of at close, and with the value at the latest.
     private let lock: Mutex<(any FileLock)?>
 

@@ -53,7 +53,7 @@ public enum DeltaBinaryPacked {
     }
 
     /// nil: no bytes for no values, as some writers do for pages of nulls.
-    private static func header(of cursor: inout BorrowedCursor, count: Int) throws(EncodingError) -> Header? {
+    static func header(of cursor: inout BorrowedCursor, count: Int) throws(EncodingError) -> Header? {
         if count == 0 && cursor.remaining == 0 { return nil }
         let blockSize = try cursor.varint("block size")
         let miniblocks = try cursor.varint("number of miniblocks")
@@ -156,7 +156,7 @@ public enum DeltaBinaryPacked {
     }
 
     /// `wanted` ≤ 32 values of a group that may be cut short.
-    private static func unpackTail(
+    static func unpackTail(
         _ width: Int, _ packed: UnsafeRawBufferPointer, _ wanted: Int, _ out: UnsafeMutablePointer<Int64>,
         _ reference: Int64, _ previous: Int64
     ) -> Int64 {

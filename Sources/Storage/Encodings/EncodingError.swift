@@ -17,15 +17,19 @@ struct BorrowedCursor {
     let encoding: String
     private(set) var offset = 0
 
-    init(_ bytes: UnsafeRawBufferPointer, _ encoding: String) {
+    init(_ bytes: UnsafeRawBufferPointer, _ encoding: String, at offset: Int = 0) {
         self.bytes = bytes
         self.encoding = encoding
+        self.offset = min(max(offset, 0), bytes.count)
     }
 
     var remaining: Int { bytes.count - offset }
 
     /// Moves on by `count`, or to the end: padding of the last values may be missing.
     mutating func skip(atMost count: Int) { offset += min(max(count, 0), remaining) }
+
+    /// …or to a place that is known.
+    mutating func move(to place: Int) { offset = min(max(place, 0), bytes.count) }
 
     mutating func take(_ count: Int, _ what: String) throws(EncodingError) -> Int {
         guard count >= 0, count <= remaining else {

@@ -111,6 +111,23 @@ private func read(_ reader: any TableFileReader, _ scan: FileScan) async throws 
     return rows
 }
 
+/// The same by runs, as queries read.
+private func readRuns(_ reader: any TableFileReader, _ scan: FileScan) async throws -> SampleRows {
+    let cursor = try #require(reader.cursor(scan) as? SamplesCursor)
+    var rows = SampleRows()
+    while let runs = try await cursor.nextRuns() {
+        #expect(!runs.isEmpty)
+        for run in runs {
+            #expect(run.times.count == run.values.count && !run.times.isEmpty)
+            for (time, value) in zip(run.times, run.values.decoded) { rows.append(run.id, time, value) }
+            // Any part of it is the part of the whole.
+            let some = run.times.count / 3..<run.times.count - run.times.count / 4
+            #expect(run.values.decoded(some).map(\.bitPattern) == run.values.decoded[some].map(\.bitPattern))
+        }
+    }
+    return rows
+}
+
 @Suite struct SamplesLayoutTests {
     @Test(arguments: UInt64(0)..<6) func allRowsComeBackBitForBit(seed: UInt64) async throws {
         let rows = SampleRows.random(seed: seed, series: seed % 2 == 0 ? 30 : 800, most: seed % 2 == 0 ? 3_000 : 40)
@@ -119,6 +136,7 @@ private func read(_ reader: any TableFileReader, _ scan: FileScan) async throws 
             let reader = try await open(try file(rows, layout, purpose), layout)
             #expect(reader.rowCount == UInt64(rows.ids.count))
             #expect(try await read(reader, FileScan()) == rows, "seed \(seed)")
+            for _ in 0..<2 { #expect(try await readRuns(reader, FileScan()) == rows, "seed \(seed)") }
         }
     }
 
@@ -151,6 +169,9 @@ private func read(_ reader: any TableFileReader, _ scan: FileScan) async throws 
             }
             try #require(
                 found == expected, "seed \(seed), keys \(keys?.count ?? -1), times \(String(describing: times))")
+            let runs = try await readRuns(reader, FileScan(keys: keys, selectionColumn: 0, times: times))
+            try #require(
+                runs == expected, "seed \(seed), keys \(keys?.count ?? -1), times \(String(describing: times))")
         }
     }
 

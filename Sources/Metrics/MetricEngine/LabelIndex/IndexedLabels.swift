@@ -57,5 +57,20 @@ final class IndexedLabels: LabelSource {
         return view.values[Int(name)].string(view.codes[view.firstCode(of: ordinal) + place])
     }
 
+    func forEachPair(of ordinal: UInt32, _ body: (String, UnsafeRawBufferPointer) -> Void) {
+        let shape = view.shapeOf[Int(ordinal)]
+        let known = known(shape)
+        let names = view.names(ofShape: shape)
+        let first = view.firstCode(of: ordinal)
+        for (position, name) in known.names.enumerated() {
+            if position == known.metricAt {
+                body(name, view.metrics.text(view.metricOf[Int(ordinal)]))
+            } else {
+                let place = position - (position > known.metricAt ? 1 : 0)
+                body(name, view.values[Int(names[place])].text(view.codes[first + place]))
+            }
+        }
+    }
+
     func precedes(_ a: UInt32, _ b: UInt32) -> Bool { view.precedes(a, b) }
 }

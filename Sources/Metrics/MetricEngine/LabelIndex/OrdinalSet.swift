@@ -37,6 +37,15 @@ struct OrdinalSet: Sendable, Equatable {
         return true
     }
 
+    /// Whether every ordinal below `count` is a member.
+    func containsAll(below count: Int) -> Bool {
+        guard words.count * 64 >= count else { return false }
+        for word in 0..<count / 64 where words[word] != .max { return false }
+        guard count % 64 > 0 else { return true }
+        let mask = UInt64.max >> UInt64(64 - count % 64)
+        return words[count / 64] & mask == mask
+    }
+
     var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
     var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
 

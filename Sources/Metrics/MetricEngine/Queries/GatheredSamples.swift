@@ -6,26 +6,47 @@ import StorageEngine
 struct SamplePiece: Sendable {
     var group: UInt32
     var timestamps: [Int64]
-    var values: [Double]
+    var values: SampleValues
     var hasStaleMarkers: Bool
+
+    /// Both in order of time; where they have one time, the younger one's value counts.
+    mutating func add(_ younger: SamplePiece) {
+        if younger.hasStaleMarkers { hasStaleMarkers = true }
+        guard let last = timestamps.last, let first = younger.timestamps.first, last >= first else {
+            timestamps += younger.timestamps
+            values.append(younger.values)
+            return
+        }
+        let merged = RunMerge.merge(timestamps, values.decoded, with: younger.timestamps, younger.values.decoded)
+        timestamps = merged.timestamps
+        if hasStaleMarkers {
+            hasStaleMarkers = merged.values.withUnsafeBufferPointer { StaleMarker.isAny(in: $0) }
+        }
+        values = .ready(merged.values)
+    }
 }
 
 /// The samples of chosen ids, put together from one source after the other, older first.
 ///
 /// - Each id's timestamps ascend strictly; of equal ones the later source's counts, within a source the later row's.
 /// - Ids that were sampled together share one array of timestamps, as long as nothing tells them apart.
+/// - Values stay encoded, as long as no others have to be put between them.
+/// - Rows from memory come a few at a time: they gather behind what is there, and are joined with it at the end.
 struct GatheredSamples {
     private struct Entry {
+        var whole = SamplePiece(group: 0, timestamps: [], values: .none, hasStaleMarkers: false)
+        /// Later than all of `whole`.
         var timestamps: [Int64] = []
         var values: [Double] = []
         var hasStaleMarkers = false
+
+        var count: Int { whole.timestamps.count + timestamps.count }
     }
     private let keys: [Int64]
     private var entries: [Entry]
     /// The place in `keys` that the source has come to.
     private var at = 0
-    /// Timestamps of the piece before: most often those of the next one too.
-    private var lastTimestamps: [Int64] = []
+    private var joins = JoinedTimes()
 
     /// - Parameter keys: ids, ascending.
     init(_ keys: [Int64]) {
@@ -34,19 +55,81 @@ struct GatheredSamples {
     }
 
     /// Its rows come by ascending ids.
-    mutating func beginSource() { at = 0 }
+    /// - Parameter toCome: so many sources, with this one.
+    mutating func beginSource(toCome: Int = 1) {
+        at = 0
+        sourcesToCome = toCome
+    }
+    private var sourcesToCome = 1
 
     /// Rows of an object, where a key comes once.
     /// - Returns: samples more than before.
-    mutating func add(_ rows: SamplesRows) throws -> Int {
+    mutating func add(_ runs: [StoredRun]) throws -> Int {
         var added = 0
-        var start = 0
-        for piece in rows.series {
-            let range = start..<start + piece.rows
-            added += try add(piece.id, rows.times[range], rows.values[range])
-            start = range.upperBound
+        for run in runs {
+            try find(run.id)
+            let before = entries[at].count
+            var hasStaleMarkers = false
+            if run.areDecoded, case .ready(let values) = run.values {
+                hasStaleMarkers = values.withUnsafeBufferPointer { StaleMarker.isAny(in: $0) }
+            }
+            let piece = SamplePiece(
+                group: 0, timestamps: run.times, values: run.values, hasStaleMarkers: hasStaleMarkers)
+            if before == 0 {
+                entries[at].whole = piece
+            } else {
+                join(at)
+                entries[at].whole.add(piece)
+            }
+            added += entries[at].count - before
         }
         return added
+    }
+
+    /// Rows of one id, times ascending strictly.
+    /// - Returns: samples more than before.
+    mutating func add(
+        _ id: Int64, _ timestamps: UnsafeBufferPointer<Int64>, _ values: UnsafeBufferPointer<Double>
+    ) throws -> Int {
+        try find(id)
+        guard let first = timestamps.first else { return 0 }
+        // Looked for while the values are near: whoever evaluates them would have to fetch them from memory.
+        let areStale = StaleMarker.isAny(in: values)
+        let gathered = entries[at].timestamps.count
+        let isLater =
+            gathered > 0
+            ? entries[at].timestamps[gathered - 1] < first
+            : entries[at].whole.timestamps.last.map { $0 < first } ?? true
+        if isLater {
+            if gathered == 0 {
+                let room = min(timestamps.count * sourcesToCome, 1_024)
+                entries[at].timestamps.reserveCapacity(room)
+                entries[at].values.reserveCapacity(room)
+            }
+            entries[at].timestamps.append(contentsOf: timestamps)
+            entries[at].values.append(contentsOf: values)
+            if areStale { entries[at].hasStaleMarkers = true }
+            return timestamps.count
+        }
+        let before = entries[at].count
+        join(at)
+        entries[at].whole.add(
+            SamplePiece(
+                group: 0, timestamps: Array(timestamps), values: .ready(Array(values)), hasStaleMarkers: areStale))
+        return entries[at].count - before
+    }
+
+    /// Puts what gathered behind the rest.
+    private mutating func join(_ at: Int) {
+        guard !entries[at].timestamps.isEmpty else { return }
+        let more = entries[at].timestamps
+        let values = entries[at].values
+        entries[at].timestamps = []
+        entries[at].values = []
+        entries[at].whole.timestamps = joins.join(entries[at].whole.timestamps, more)
+        entries[at].whole.values.append(.ready(values))
+        if entries[at].hasStaleMarkers { entries[at].whole.hasStaleMarkers = true }
+        entries[at].hasStaleMarkers = false
     }
 
     /// Rows of which several may have one key: they follow one another, and the last one counts.
@@ -65,64 +148,59 @@ struct GatheredSamples {
                 if timestamps[end] == timestamps[end - 1] { isStrict = false }
                 end += 1
             }
-            if isStrict {
-                added += try add(id, timestamps[row..<end], values[row..<end])
-            } else {
-                let kept = (row..<end).filter { $0 + 1 == end || timestamps[$0] != timestamps[$0 + 1] }
-                added += try add(id, kept.map { timestamps[$0] }[...], kept.map { values[$0] }[...])
+            let kept = isStrict ? nil : (row..<end).filter { $0 + 1 == end || timestamps[$0] != timestamps[$0 + 1] }
+            let times = kept.map { $0.map { timestamps[$0] }[...] } ?? timestamps[row..<end]
+            let those = kept.map { $0.map { values[$0] }[...] } ?? values[row..<end]
+            added += try times.withUnsafeBufferPointer { times in
+                try those.withUnsafeBufferPointer { try add(id, times, $0) }
             }
             row = end
         }
         return added
     }
 
-    private mutating func add(_ id: Int64, _ timestamps: ArraySlice<Int64>, _ values: ArraySlice<Double>) throws -> Int
-    {
+    private mutating func find(_ id: Int64) throws {
         at = keys.firstIndex(notBelow: id, galloping: at)
         guard at < keys.count, keys[at] == id else {
             throw StorageError(.damaged, "a scan for chosen series returned series \(id), which was not asked for")
         }
-        let before = entries[at].timestamps.count
-        // Looked for while the values are near: whoever evaluates them would have to fetch them from memory.
-        if values.withUnsafeBufferPointer({ StaleMarker.isAny(in: $0) }) { entries[at].hasStaleMarkers = true }
-        if before == 0 {
-            if !Self.areSame(lastTimestamps, timestamps) { lastTimestamps = Array(timestamps) }
-            entries[at].timestamps = lastTimestamps
-            entries[at].values = Array(values)
-        } else if let last = entries[at].timestamps.last, let first = timestamps.first, last < first {
-            entries[at].timestamps += timestamps
-            entries[at].values += values
-        } else {
-            let merged = RunMerge.merge(
-                entries[at].timestamps, entries[at].values, with: Array(timestamps), Array(values))
-            entries[at].timestamps = merged.timestamps
-            entries[at].values = merged.values
-            if entries[at].hasStaleMarkers {
-                entries[at].hasStaleMarkers = merged.values.withUnsafeBufferPointer { StaleMarker.isAny(in: $0) }
-            }
-        }
-        return entries[at].timestamps.count - before
     }
 
-    private static func areSame(_ known: [Int64], _ other: ArraySlice<Int64>) -> Bool {
+    static func areSame(_ known: [Int64], _ other: some RandomAccessCollection<Int64>) -> Bool {
         guard known.count == other.count, known.first == other.first, known.last == other.last else { return false }
         return known.withUnsafeBufferPointer { known in
-            other.withUnsafeBufferPointer { other in
+            other.withContiguousStorageIfAvailable { other in
                 ByteOrder.areEqual(UnsafeRawBufferPointer(known), UnsafeRawBufferPointer(other))
-            }
+            } ?? false
         }
     }
 
-    /// One for each id that has samples, in the order of the ids.
+    /// One for each id that has samples, in the order of the ids. Call it last.
     /// - Parameter groups: of the keys.
-    func pieces(groups: ArraySlice<UInt32>) -> [SamplePiece] {
-        zip(groups, entries).compactMap { group, entry in
-            entry.timestamps.isEmpty
-                ? nil
-                : SamplePiece(
-                    group: group, timestamps: entry.timestamps, values: entry.values,
-                    hasStaleMarkers: entry.hasStaleMarkers)
+    mutating func pieces(groups: ArraySlice<UInt32>) -> [SamplePiece] {
+        var pieces: [SamplePiece] = []
+        pieces.reserveCapacity(entries.count)
+        for (at, group) in zip(entries.indices, groups) where entries[at].count > 0 {
+            join(at)
+            pieces.append(entries[at].whole)
+            pieces[pieces.count - 1].group = group
+            entries[at] = Entry()
         }
+        return pieces
+    }
+}
+
+/// Timestamps put together from two parts: once for ids that have both in common.
+private struct JoinedTimes {
+    private var first: [Int64] = []
+    private var second: [Int64] = []
+    private var joined: [Int64] = []
+
+    mutating func join(_ timestamps: [Int64], _ more: [Int64]) -> [Int64] {
+        if GatheredSamples.areSame(second, more), GatheredSamples.areSame(first, timestamps) { return joined }
+        (first, second) = (timestamps, more)
+        joined = timestamps.isEmpty ? more : timestamps + more
+        return joined
     }
 }
 

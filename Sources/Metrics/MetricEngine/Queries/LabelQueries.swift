@@ -27,14 +27,19 @@ extension MetricStore {
         try await collect(request) { visit in
             var found: [String] = []
             try await visit { index, ordinals in
-                guard !ordinals.isEmpty else { return }
+                guard ordinals.map({ !$0.isEmpty }) ?? (index.count > 0) else { return }
                 found.append(Labels.metricNameLabel)
                 var shapes = OrdinalSet()
-                var last = UInt32.max
-                for ordinal in ordinals {
-                    let shape = index.shapeOf[Int(ordinal)]
-                    if shape != last { shapes.insert(shape) }
-                    last = shape
+                if let ordinals {
+                    var last = UInt32.max
+                    for ordinal in ordinals {
+                        let shape = index.shapeOf[Int(ordinal)]
+                        if shape != last { shapes.insert(shape) }
+                        last = shape
+                    }
+                } else {
+                    // Each came with a series.
+                    for shape in 0..<UInt32(index.shapeEnds.count) { shapes.insert(shape) }
                 }
                 var names = OrdinalSet()
                 shapes.visit { shape in for name in index.names(ofShape: shape) { names.insert(name) } }
@@ -49,7 +54,8 @@ extension MetricStore {
     public func labelValues(of name: String, _ request: LabelRequest) async throws -> [String] {
         try await collect(request) { visit in
             var found: [String] = []
-            try await visit { index, ordinals in
+            try await visit { index, chosen in
+                let ordinals = chosen ?? Array(0..<UInt32(index.count))
                 var codes = OrdinalSet()
                 if name.hasSameBytes(as: Labels.metricNameLabel) {
                     for ordinal in ordinals { codes.insert(index.metricOf[Int(ordinal)]) }
@@ -91,7 +97,9 @@ extension MetricStore {
         }
     }
 
-    private typealias Visit = ((LabelIndexView, [UInt32]) -> Void) async throws -> Void
+    /// An index with the series chosen there; nil: all that it has.
+    private typealias Use = (LabelIndexView, [UInt32]?) -> Void
+    private typealias Visit = (Use) async throws -> Void
 
     private func collect(
         _ request: LabelRequest, _ body: (Visit) async throws -> [String]
@@ -112,13 +120,15 @@ extension MetricStore {
     }
 
     /// Each index in range with the series chosen there.
-    private func visit(_ request: LabelRequest, _ use: (LabelIndexView, [UInt32]) -> Void) async throws {
+    private func visit(_ request: LabelRequest, _ use: Use) async throws {
         let snapshot = region.snapshot
         let ranges = snapshot.segments(of: SamplesTable.number, overlapping: request.start...request.end)
         let view = registry.view()
         var alive = OrdinalSet()
         for range in ranges { if let set = view.alive[range.lowerBound] { alive.formUnion(set) } }
-        use(view.index, union(request.sets, view.index, alive))
+        // Most questions are about everything there is.
+        let isAll = request.sets == [[]] && alive.containsAll(below: view.index.count)
+        use(view.index, isAll ? nil : union(request.sets, view.index, alive))
         for range in ranges where view.unloaded.contains(range.lowerBound) {
             let older = try await indexes.index(range, in: snapshot)
             use(older.index, union(request.sets, older.index, older.all))

@@ -163,7 +163,7 @@ struct NewestSamples {
             if shared.first != newest[at] { shared = [newest[at]] }
             pieces.append(
                 SamplePiece(
-                    group: group, timestamps: shared, values: [values[at]],
+                    group: group, timestamps: shared, values: .ready([values[at]]),
                     hasStaleMarkers: StaleMarker.isStale(values[at])))
         }
         return pieces

@@ -130,7 +130,7 @@ extension MetricStore: SeriesSource {
     }
 
     /// Below, a task costs more than it gives.
-    private static let rowsPerTask = 400_000
+    private static let rowsPerTask = 2_000_000
     /// Between scrapes, as most are set up. Only the number of tasks follows from it.
     private static let usualInterval: Int64 = 15_000
 
@@ -150,16 +150,24 @@ extension MetricStore: SeriesSource {
         var gathered = GatheredSamples(keys)
         let (sources, counters) = try snapshot.sources(
             of: ScanRequest(table: SamplesTable.number, segment: task.segment.range, times: times, keys: keys))
-        for source in sources {
-            gathered.beginSource()
+        for (number, source) in sources.enumerated() {
+            gathered.beginSource(toCome: sources.count - number)
             if let cursor = try await source.cursorOfObject() as? SamplesCursor {
-                while let rows = try await cursor.nextRows() {
+                while let runs = try await cursor.nextRuns() {
                     try Task.checkCancellation()
                     RestingPoint.pass()
-                    counters.add { $0.rowsRead += UInt64(rows.count) }
-                    try budget.take(try gathered.add(rows))
+                    let rows = runs.reduce(0) { $0 + $1.times.count }
+                    counters.add { $0.rowsRead += UInt64(rows) }
+                    try budget.take(try gathered.add(runs))
                 }
             } else {
+                try Task.checkCancellation()
+                RestingPoint.pass()
+                var added = 0
+                if try source.forEachKey({ added += try gathered.add($0, $1, $2) }) {
+                    try budget.take(added)
+                    continue
+                }
                 while let batch = try await source.next() {
                     try Task.checkCancellation()
                     RestingPoint.pass()
@@ -173,29 +181,17 @@ extension MetricStore: SeriesSource {
     }
 
     private func assemble(_ selection: SeriesSelection, _ pieces: [SamplePiece]) -> [SeriesRun] {
-        var timestamps = [[Int64]](repeating: [], count: selection.groups.count)
-        var values = [[Double]](repeating: [], count: selection.groups.count)
-        var areStale = [Bool](repeating: false, count: selection.groups.count)
+        var whole = [SamplePiece?](repeating: nil, count: selection.groups.count)
         for piece in pieces {
             let group = Int(piece.group)
-            if piece.hasStaleMarkers { areStale[group] = true }
-            if timestamps[group].isEmpty {
-                timestamps[group] = piece.timestamps
-                values[group] = piece.values
-            } else if let last = timestamps[group].last, let first = piece.timestamps.first, last < first {
-                timestamps[group] += piece.timestamps
-                values[group] += piece.values
-            } else {
-                let merged = RunMerge.merge(timestamps[group], values[group], with: piece.timestamps, piece.values)
-                timestamps[group] = merged.timestamps
-                values[group] = merged.values
-            }
+            if whole[group] == nil { whole[group] = piece } else { whole[group]?.add(piece) }
         }
-        let present = (0..<UInt32(selection.groups.count)).filter { !timestamps[Int($0)].isEmpty }
-        return selection.sortedLabels(of: present).map { entry in
-            SeriesRun(
-                labels: entry.labels, timestamps: timestamps[Int(entry.group)], values: values[Int(entry.group)],
-                hasStaleMarkers: areStale[Int(entry.group)])
+        let present = (0..<UInt32(selection.groups.count)).filter { whole[Int($0)] != nil }
+        return selection.sortedLabels(of: present).compactMap { entry in
+            guard let piece = whole[Int(entry.group)] else { return nil }
+            return SeriesRun(
+                labels: entry.labels, timestamps: piece.timestamps, samples: piece.values,
+                hasStaleMarkers: piece.hasStaleMarkers)
         }
     }
 }

@@ -23,7 +23,7 @@ final class SamplesCursor: BatchCursor {
     private var current: OpenRowGroup?
 
     /// A row group with the spans that are still to be read.
-    private struct OpenRowGroup {
+    struct OpenRowGroup {
         var number: Int
         var index: SamplesRowIndex
         /// Wanted series, and how many of them are done.
@@ -63,7 +63,7 @@ final class SamplesCursor: BatchCursor {
     // MARK: row groups
 
     /// Sees to it that `current` has spans left; false at the end of the file.
-    private func openRowGroup() async throws -> Bool {
+    func openRowGroup() async throws -> Bool {
         while true {
             if let group = current, group.done < group.series.count { return true }
             current = nil
@@ -105,6 +105,14 @@ final class SamplesCursor: BatchCursor {
         let narrowed = try await times(of: spans, in: group, &rows)
         guard !narrowed.isEmpty else { return }
         try await values(of: narrowed, in: group, &rows)
+    }
+
+    /// The spans of the next step, and the row group they lie in.
+    func nextStep() -> (group: OpenRowGroup?, spans: [SamplesSpan]) {
+        guard var group = current else { return (nil, []) }
+        let spans = nextSpans(&group)
+        current = group
+        return (group, spans)
     }
 
     private func nextSpans(_ group: inout OpenRowGroup) -> [SamplesSpan] {
@@ -171,7 +179,7 @@ final class SamplesCursor: BatchCursor {
     }
 
     /// Appends the values of the rows in `ranges`.
-    private func values(
+    func values(
         of ranges: [Range<Int>], in group: OpenRowGroup, _ rows: inout SamplesRows
     ) async throws {
         let integers = group.pages.integers.numbers(touching: ranges) { !group.pages.isNull(integers: $0) }
@@ -260,7 +268,7 @@ struct SamplesRows {
 
 extension [Int64] {
     /// The part of `range` whose elements lie in `bounds`; the elements ascend there.
-    fileprivate func ascendingRange(_ bounds: ClosedRange<Int64>, in range: Range<Int>) -> Range<Int> {
+    func ascendingRange(_ bounds: ClosedRange<Int64>, in range: Range<Int>) -> Range<Int> {
         func first(in range: Range<Int>, where isPast: (Int64) -> Bool) -> Int {
             var low = range.lowerBound
             var high = range.upperBound

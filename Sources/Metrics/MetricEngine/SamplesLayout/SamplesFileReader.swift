@@ -7,10 +7,13 @@ import Synchronization
 /// An open samples file.
 ///
 /// - What finds rows in a row group (`SamplesRowIndex`) is decoded once and kept while it is small.
+/// - Pages that queries unpack are kept among those of all files (`PageCache`).
 final class SamplesFileReader: TableFileReader {
     let file: ParquetFile
     let schema: Schema
     let learnMetricName: @Sendable (Int64, String) -> Void
+    private let cache: PageCache
+    private let fileNumber: UInt64
     private let indexes = Mutex<[Int: SamplesRowIndex]>([:])
     private let everyID = Mutex<[Int64]?>(nil)
     /// 8 bytes each.
@@ -19,11 +22,18 @@ final class SamplesFileReader: TableFileReader {
     /// Entries of an index that is kept: 16 bytes each.
     private static let mostKept = 65_536
 
-    init(_ file: ParquetFile, schema: Schema, learnMetricName: @escaping @Sendable (Int64, String) -> Void) {
+    init(
+        _ file: ParquetFile, schema: Schema, cache: PageCache,
+        learnMetricName: @escaping @Sendable (Int64, String) -> Void
+    ) {
         self.file = file
         self.schema = schema
+        self.cache = cache
         self.learnMetricName = learnMetricName
+        fileNumber = cache.newFile()
     }
+
+    deinit { cache.forget(file: fileNumber) }
 
     var rowCount: UInt64 { UInt64(file.rowCount) }
 
@@ -66,6 +76,34 @@ final class SamplesFileReader: TableFileReader {
         pagesOfGroups.withLock { $0[rowGroup] = pages }
         return pages
     }
+
+    /// Pages of integers that any rows can be decoded from, in the order of `numbers`; nil: one that has nulls.
+    func integerPages(
+        _ numbers: [Int], of column: PagedColumn, _ counters: ScanCounters?
+    ) async throws -> [IntegerPage?] {
+        guard !numbers.isEmpty else { return [] }
+        var key = PageCache.Key(
+            file: fileNumber, rowGroup: UInt32(truncatingIfNeeded: column.rowGroup),
+            column: UInt32(truncatingIfNeeded: column.column), page: 0)
+        var pages = cache.pages(numbers, of: key)
+        let missing = numbers.indices.filter { pages[$0] == nil }
+        // Page by page of what is read at once: a query over much holds no second copy of it all.
+        var start = 0
+        while start < missing.count {
+            let some = missing[start..<min(start + Self.pagesAtOnce, missing.count)]
+            start += some.count
+            let request = column.request(some.map { numbers[$0] })
+            try await counters?.note([request], of: file)
+            for (place, page) in zip(some, try await file.read(request).pages) {
+                guard let unpacked = try IntegerPage(page) else { continue }
+                pages[place] = unpacked
+                key.page = UInt32(truncatingIfNeeded: numbers[place])
+                cache.keep(unpacked, at: key)
+            }
+        }
+        return pages
+    }
+    private static let pagesAtOnce = 64
 
     /// Tells the names of the metrics in a row group.
     func learnMetrics(_ rowGroup: Int, _ index: SamplesRowIndex) async throws {

@@ -1,5 +1,6 @@
 public import Columnar
 public import Parquet
+public import Platform
 public import StorageEngine
 
 /// How samples lie in a Parquet file: one row per sample, sorted by (series_id, timestamp).
@@ -27,6 +28,8 @@ public struct SamplesLayout: FileLayout {
         public var plainValues = false
         /// In a form that parquet-java takes apart.
         public var createdBy = "varve version 0.1.0 (build unknown)"
+        /// Unpacked pages kept in memory, of all files together: about a byte a sample.
+        public var pageCacheSize = ByteCount.mebibytes(64)
         public init() {}
     }
 
@@ -35,6 +38,10 @@ public struct SamplesLayout: FileLayout {
     /// Told of the names in a file that is read whole: compaction writes them again.
     let learnMetricName: @Sendable (Int64, String) -> Void
     let options: Options
+    let cache: PageCache
+
+    /// Bytes of unpacked pages that are kept.
+    public var cachedBytes: Int { cache.memory }
 
     public init(
         metricName: @escaping @Sendable (Int64) -> String?,
@@ -43,6 +50,7 @@ public struct SamplesLayout: FileLayout {
         self.metricName = metricName
         self.learnMetricName = learnMetricName
         self.options = options
+        cache = PageCache(limit: options.pageCacheSize)
     }
 
     public func makeWriter(_ context: FileContext) throws(StorageError) -> any TableFileWriter {
@@ -65,6 +73,6 @@ public struct SamplesLayout: FileLayout {
             throw StorageError(
                 .foreign, "\(name) is not a file of samples in format \(SamplesFormat.version); it was not read")
         }
-        return SamplesFileReader(file, schema: schema, learnMetricName: learnMetricName)
+        return SamplesFileReader(file, schema: schema, cache: cache, learnMetricName: learnMetricName)
     }
 }

@@ -38,27 +38,20 @@ extension Evaluator {
         }
         let columns = try evaluate(node.operand, grid)
         var groups = Groups()
-        var members: [[Int]] = []
-        for (i, column) in columns.enumerated() {
-            let index = groups.index(of: column.labels, by: node.grouping)
-            if index == members.count { members.append([]) }
-            members[index].append(i)
-        }
-        var present: [Double] = []
-        return try groups.keys.indices.map { (group) throws(QueryError) in
-            try budget.check()
-            var output = [Double](repeating: Absent.value, count: grid.count)
-            for step in output.indices {
-                present.removeAll(keepingCapacity: true)
-                for member in members[group] {
-                    let value = columns[member].values[step]
-                    if !Absent.is(value) { present.append(value) }
-                }
-                if !present.isEmpty { output[step] = Quantile.of(&present, parameter[step]) }
+        let groupOf = columns.map { groups.index(of: $0.labels, by: node.grouping) }
+        var present = [[Double]](repeating: [], count: groups.keys.count)
+        var output = present.map { _ in [Double](repeating: Absent.value, count: grid.count) }
+        try forEachStep(of: columns, grid) { (step, values) throws(QueryError) in
+            for i in values.indices where !Absent.is(values[i]) { present[groupOf[i]].append(values[i]) }
+            for group in present.indices where !present[group].isEmpty {
+                output[group][step] = Quantile.of(&present[group], parameter[step])
+                present[group].removeAll(keepingCapacity: true)
             }
-            return SeriesColumn(
-                labels: groups.keys[group], dropsName: members[group].contains { columns[$0].dropsName },
-                values: output)
+        }
+        var dropsName = [Bool](repeating: false, count: groups.keys.count)
+        for (i, column) in columns.enumerated() where column.dropsName { dropsName[groupOf[i]] = true }
+        return groups.keys.indices.map {
+            SeriesColumn(labels: groups.keys[$0], dropsName: dropsName[$0], values: output[$0])
         }
     }
 

@@ -9,10 +9,56 @@ extension Evaluator {
         let samples: FloatSamples
     }
 
-    /// The windows of the last rate: series that were sampled together have the same.
+    /// The windows of rates, for series that were sampled together: whoever read them may have kept their timestamps once,
+    /// which are then told by their place alone. Held only until the last series that has them.
     private struct SharedRates {
-        let timestamps: [Int64]
-        let grid: RateGrid
+        private struct Entry {
+            let timestamps: [Int64]
+            let grid: RateGrid
+        }
+        private var last: Entry?
+        private var byPlace: [UnsafeRawPointer: Entry] = [:]
+        /// How many series to come have the timestamps at a place.
+        private var uses: [UnsafeRawPointer: Int] = [:]
+        /// Steps that are remembered: some 40 bytes each.
+        private static let most = 1 << 16
+
+        init(_ runs: [SeriesRun]) {
+            guard runs.count > 1 else { return }
+            for run in runs { if let place = Self.place(of: run.timestamps) { uses[place, default: 0] += 1 } }
+        }
+
+        private static func place(of timestamps: [Int64]) -> UnsafeRawPointer? {
+            timestamps.withUnsafeBytes { $0.baseAddress }
+        }
+
+        mutating func grid(
+            _ timestamps: [Int64], _ grid: StepGrid, _ argument: RangeArgument, isRate: Bool
+        ) -> RateGrid {
+            // An array that is held cannot have its place taken by another.
+            let place = Self.place(of: timestamps)
+            var isWantedAgain = false
+            if let place, let count = uses[place] {
+                isWantedAgain = count > 1
+                uses[place] = count - 1
+            }
+            if let last, RateGrid.areSame(last.timestamps, timestamps) {
+                if let place, !isWantedAgain { byPlace[place] = nil }
+                return last.grid
+            }
+            if let place, let known = byPlace[place], known.timestamps.count == timestamps.count {
+                last = known
+                if !isWantedAgain { byPlace[place] = nil }
+                return known.grid
+            }
+            last = nil
+            let entry = Entry(
+                timestamps: timestamps,
+                grid: RateGrid(timestamps: timestamps, grid: grid, argument: argument, isRate: isRate))
+            last = entry
+            if let place, isWantedAgain, (byPlace.count + 1) * grid.count <= Self.most { byPlace[place] = entry }
+            return entry.grid
+        }
     }
 
     func streamRange(
@@ -22,7 +68,7 @@ extension Evaluator {
         defer { budget.held = before }
         var scalars: [[Double]] = []
         for scalar in node.scalars { scalars.append(try evaluateScalar(scalar, grid)) }
-        var shared: SharedRates?
+        var shared = SharedRates(runs(of: node.range))
         var remark = QuantileRemark(node: node, scalars: scalars)
         // Most series of a selector have one name: looked at once.
         var nameLookedAt: String?
@@ -47,7 +93,7 @@ extension Evaluator {
     /// The function's values at all steps for one series.
     private func column(
         of source: Source, _ node: RangeFunctionNode, _ scalars: [[Double]], _ grid: StepGrid,
-        _ shared: inout SharedRates?
+        _ shared: inout SharedRates
     ) throws(QueryError) -> SeriesColumn {
         var column = SeriesColumn(
             labels: source.labels, dropsName: source.dropsName || !node.function.keepsName,
@@ -65,11 +111,7 @@ extension Evaluator {
                 annotations.warnStartTimeOverlap(metric: source.labels.metricName ?? "", at: node.positions[0])
             }
         case .extrapolated(let isCounter, let isRate) where node.range.extrapolation == nil:
-            let timestamps = source.samples.timestamps
-            if let held = shared, !RateGrid.areSame(held.timestamps, timestamps) { shared = nil }
-            let rates =
-                shared?.grid ?? RateGrid(timestamps: timestamps, grid: grid, argument: node.range, isRate: isRate)
-            if shared == nil { shared = SharedRates(timestamps: timestamps, grid: rates) }
+            let rates = shared.grid(source.samples.timestamps, grid, node.range, isRate: isRate)
             budget.looked &+= rates.samples
             column.isComplete = try rates.apply(
                 to: source.samples.values, isCounter: isCounter, into: &column.values, &budget)
@@ -136,13 +178,24 @@ extension Evaluator {
         column.isComplete = isComplete
     }
 
+    private func runs(of argument: RangeArgument) -> [SeriesRun] {
+        guard case .selector(let slot) = argument.source else { return [] }
+        return runs(of: slot)
+    }
+
     private func forEachSource(
         of argument: RangeArgument, _ grid: StepGrid, _ body: (Source) throws(QueryError) -> Void
     ) throws(QueryError) {
         switch argument.source {
         case .selector(let slot):
+            // Of several evaluators that share the steps each decodes what it looks at.
+            let reach = argument.extrapolation == nil ? 0 : lookback
+            let first = argument.windowEnd(at: grid.start) &- argument.range &- reach
+            let last = argument.windowEnd(at: grid.last) &+ reach
+            var slices = TimeSlices()
             for run in runs(of: slot) {
-                let samples = FloatSamples(run, withStarts: usesStartTimestamps)
+                let samples = FloatSamples.of(
+                    run, after: first, through: last, withStarts: usesStartTimestamps, &slices)
                 try body(Source(labels: run.labels, dropsName: false, samples: samples))
             }
         case .subquery(let inner, let step):

@@ -12,23 +12,19 @@ extension Evaluator {
         let offsets = node.operation == .limitRatio ? columns.map { RatioSampling.offset(of: $0.labels) } : []
 
         try budget.hold(series: columns.count, steps: grid.count)
-        var chosen = columns.map { column in
-            var empty = column
-            empty.values = [Double](repeating: Absent.value, count: grid.count)
-            empty.isComplete = false
-            return empty
-        }
+        // Empty for those that no step has chosen.
+        var chosen = [[Double]](repeating: [], count: columns.count)
         var instant: [SeriesColumn] = []
         var heaps = [RankingHeap](
             repeating: RankingHeap(isBottom: node.operation == .bottomk), count: groups.keys.count)
-        for step in 0..<grid.count {
-            if step % 64 == 0 { try budget.check() }
+        let isOrdered = node.operation == .topk || node.operation == .bottomk
+        try forEachStep(of: columns, grid) { (step, values) throws(QueryError) in
             for i in heaps.indices { heaps[i].removeAll() }
             let k = min(Go.integer(parameter[step]), Int64(columns.count))
             let ratio = min(max(parameter[step], -1), 1)
-            if node.operation == .limitRatio ? ratio == 0 : k < 1 { continue }
-            for i in columns.indices {
-                let value = columns[i].values[step]
+            if node.operation == .limitRatio ? ratio == 0 : k < 1 { return }
+            for i in values.indices {
+                let value = values[i]
                 if Absent.is(value) { continue }
                 let entry = RankingHeap.Entry(value: value, series: i)
                 switch node.operation {
@@ -38,16 +34,45 @@ extension Evaluator {
                 default: heaps[groupOf[i]].offer(entry, keeping: k)
                 }
             }
-            let isOrdered = node.operation == .topk || node.operation == .bottomk
             for heap in heaps {
                 for entry in isOrdered ? heap.bestFirst : heap.entries {
-                    chosen[entry.series].values[step] = entry.value
-                    if grid.count == 1 { instant.append(chosen[entry.series]) }
+                    let i = entry.series
+                    if chosen[i].isEmpty { chosen[i] = [Double](repeating: Absent.value, count: grid.count) }
+                    chosen[i][step] = entry.value
+                    if grid.count == 1 { instant.append(columns[i].replacing(chosen[i])) }
                 }
             }
         }
         // An instant query keeps the order of rank.
-        return grid.count == 1 ? instant : chosen.filter { !$0.hasNoValue }
+        if grid.count == 1 { return instant }
+        return columns.indices.compactMap { chosen[$0].isEmpty ? nil : columns[$0].replacing(chosen[$0]) }
+    }
+
+    /// Hands on the values of all columns at each step, step by step.
+    func forEachStep(
+        of columns: [SeriesColumn], _ grid: StepGrid,
+        _ body: (Int, UnsafeBufferPointer<Double>) throws(QueryError) -> Void
+    ) throws(QueryError) {
+        // Some steps at a time are laid out side by side: columns lie far apart.
+        let steps = 64
+        let width = columns.count
+        var rows = [Double](repeating: 0, count: min(steps, grid.count) * width)
+        for first in stride(from: 0, to: grid.count, by: steps) {
+            try budget.check()
+            let count = min(steps, grid.count - first)
+            rows.withUnsafeMutableBufferPointer { rows in
+                for (i, column) in columns.enumerated() {
+                    column.values.withUnsafeBufferPointer { values in
+                        for step in 0..<count { rows[step &* width &+ i] = values[first &+ step] }
+                    }
+                }
+            }
+            try rows.withUnsafeBufferPointer { (rows) throws(QueryError) in
+                for step in 0..<count {
+                    try body(first + step, UnsafeBufferPointer(rebasing: rows[step * width..<(step + 1) * width]))
+                }
+            }
+        }
     }
 
     /// False when nothing can be chosen at any step.

@@ -32,8 +32,9 @@ extension Evaluator {
         into output: inout [Double]
     ) -> Int {
         var found = 0
-        run.timestamps.withUnsafeBufferPointer { timestamps in
-            run.values.withUnsafeBufferPointer { values in
+        let (timestamps, values) = (run.timestamps, run.values)
+        timestamps.withUnsafeBufferPointer { timestamps in
+            values.withUnsafeBufferPointer { values in
                 output.withUnsafeMutableBufferPointer { output in
                     precondition(timestamps.count == values.count && output.count == grid.count)
                     var next = 0
@@ -88,6 +89,22 @@ extension Evaluator {
     }
 }
 
+/// Parts of timestamps: of an array that several series share, the parts are shared too.
+struct TimeSlices {
+    private var known: [UnsafeRawPointer: [Int64]] = [:]
+    private static let most = 1_024
+
+    /// - Parameter timestamps: held by somebody for as long as this is used.
+    mutating func slice(_ timestamps: [Int64], _ range: Range<Int>) -> [Int64] {
+        guard let place = timestamps.withUnsafeBytes({ $0.baseAddress }) else { return [] }
+        if let slice = known[place], slice.count == range.count, slice.first == timestamps[range].first { return slice }
+        if known.count == Self.most { known = [:] }
+        let slice = Array(timestamps[range])
+        known[place] = slice
+        return slice
+    }
+}
+
 /// The samples of a series without its stale markers; the arrays of the run themselves when it has none.
 struct FloatSamples {
     let timestamps: [Int64]
@@ -103,10 +120,43 @@ struct FloatSamples {
             starts = hasStarts ? run.startTimestamps : []
             return
         }
-        let kept = run.values.indices.filter { !StaleMarker.isStale(run.values[$0]) }
+        let all = run.values
+        let kept = all.indices.filter { !StaleMarker.isStale(all[$0]) }
         timestamps = kept.map { run.timestamps[$0] }
-        values = kept.map { run.values[$0] }
+        values = kept.map { all[$0] }
         starts = hasStarts ? kept.map { run.startTimestamps[$0] } : []
+    }
+
+    /// Those of them whose times are in (`first`, `last`], where that leaves out a good part: then only these are decoded.
+    static func of(
+        _ run: SeriesRun, after first: Int64, through last: Int64, withStarts: Bool, _ slices: inout TimeSlices
+    ) -> FloatSamples {
+        guard run.startTimestamps.isEmpty, !run.hasStaleMarkers,
+            let earliest = run.timestamps.first, let latest = run.timestamps.last, earliest <= first || latest > last
+        else { return FloatSamples(run, withStarts: withStarts) }
+        let inside = run.timestamps.withUnsafeBufferPointer { timestamps in
+            let start = count(timestamps, through: first)
+            return start..<max(start, count(timestamps, through: last))
+        }
+        guard inside.count <= run.timestamps.count / 4 * 3 else { return FloatSamples(run, withStarts: withStarts) }
+        return FloatSamples(
+            timestamps: slices.slice(run.timestamps, inside), values: run.values(in: inside), starts: [])
+    }
+
+    private init(timestamps: [Int64], values: [Double], starts: [Int64]) {
+        self.timestamps = timestamps
+        self.values = values
+        self.starts = starts
+    }
+
+    private static func count(_ timestamps: UnsafeBufferPointer<Int64>, through last: Int64) -> Int {
+        var low = 0
+        var high = timestamps.count
+        while low < high {
+            let middle = (low + high) / 2
+            if timestamps[middle] <= last { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// The steps of a column that have a value.

@@ -144,7 +144,7 @@ extension Evaluator {
     static func merged(
         _ columns: [SeriesColumn], earliestDecides: Bool = false
     ) throws(QueryError) -> [SeriesColumn] {
-        guard columns.count > 1 else { return columns }
+        guard columns.count > 1, !areDistinct(columns) else { return columns }
         var indexOf: [Labels: Int] = Dictionary(minimumCapacity: columns.count)
         var merged: [SeriesColumn] = []
         for column in columns {
@@ -166,6 +166,36 @@ extension Evaluator {
             }
         }
         return merged
+    }
+
+    /// Whether no two have the same labels, where numbers tell it: of one source, each once, and where names have gone, all
+    /// of one metric. False: they may have.
+    private static func areDistinct(_ columns: [SeriesColumn]) -> Bool {
+        guard let first = columns.first?.labels.coded else { return false }
+        var seen = Set<UInt32>(minimumCapacity: columns.count)
+        var shape: UInt32?
+        var nameAt = 0
+        var metric: UInt32?
+        for column in columns {
+            guard let label = column.labels.coded, label.source === first.source,
+                label.isNameless == first.isNameless, seen.insert(label.ordinal).inserted
+            else { return false }
+            guard label.isNameless else { continue }
+            let ownShape = label.source.shape(of: label.ordinal)
+            if ownShape != shape {
+                shape = ownShape
+                let names = label.source.names(ofShape: ownShape)
+                let gone = names.indices.filter { at in
+                    MetadataLabels.names.contains { $0.hasSameBytes(as: names[at]) }
+                }
+                guard gone.count == 1, names[gone[0]].hasSameBytes(as: Labels.metricNameLabel) else { return false }
+                nameAt = gone[0]
+            }
+            let code = label.source.code(of: label.ordinal, at: nameAt)
+            if code != metric ?? code { return false }
+            metric = code
+        }
+        return true
     }
 
     /// As a step over several times combines what its function yielded; a single step keeps order and, while names

@@ -30,6 +30,11 @@ struct SeriesColumn {
         self.init(labels: .empty, values: [Double](repeating: constant, count: steps), isComplete: true)
     }
 
+    /// The same series with other values, some of them absent.
+    func replacing(_ values: [Double]) -> SeriesColumn {
+        SeriesColumn(labels: labels, dropsName: dropsName, values: values)
+    }
+
     var hasNoValue: Bool { !isComplete && values.allSatisfy(Absent.is) }
 
     /// The first step that has a value.

@@ -106,6 +106,10 @@ struct VectorMatcher {
         var conflicts = ConflictCheck(
             isNeeded: match.many.count > 1 && !node.operation.isTrim,
             isOneToOne: node.matching.cardinality == .oneToOne, steps: grid.count)
+        // Nothing is to be noted step by step; a comparison lets the left side's value through, which `apply` takes for `many`'s.
+        let isPlain =
+            fillOfOne == nil && fillOfMany == nil && !conflicts.isNeeded && !node.operation.isTrim
+            && !(isSwapped && node.operation.isComparison)
         for m in match.many {
             var hasOne: [Bool] = fillOfOne == nil ? [] : [Bool](repeating: false, count: grid.count)
             for o in match.one {
@@ -114,6 +118,13 @@ struct VectorMatcher {
                 let number = conflicts.number(of: labels)
                 var values = many[m].values
                 var pairs = 0
+                if isPlain, many[m].isComplete, one[o].isComplete {
+                    BinaryArithmetic.apply(
+                        node.operation, to: &values, with: one[o].values, swapped: isSwapped,
+                        returnsBool: node.returnsBool)
+                    append(labels, values, grid.count, dropsName: many[m].dropsName, &columns)
+                    continue
+                }
                 for step in values.indices {
                     if Absent.is(values[step]) { continue }
                     let other = one[o].values[step]
@@ -197,7 +208,7 @@ struct VectorMatcher {
 
 /// Several series of the `many` side with one signature: at one step they must not make the same result.
 private struct ConflictCheck {
-    private let isNeeded: Bool
+    let isNeeded: Bool
     private let isOneToOne: Bool
     private let steps: Int
     private var taken: [[Bool]] = []

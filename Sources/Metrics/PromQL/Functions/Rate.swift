@@ -18,6 +18,8 @@ struct RateGrid {
     }
 
     private let terms: [Term]
+    /// Every step has a value.
+    private let isComplete: Bool
     /// Positions of the samples in all windows together, and between them.
     private let positions: Range<Int>
     private let rangeSeconds: Double
@@ -29,33 +31,44 @@ struct RateGrid {
     init(timestamps: [Int64], grid: StepGrid, argument: RangeArgument, isRate: Bool) {
         let rangeSeconds = Go.seconds(milliseconds: argument.range)
         var samples = 0
-        var cursor = WindowCursor()
+        var absent = 0
         terms = timestamps.withUnsafeBufferPointer { timestamps in
-            (0..<grid.count).map { step in
-                let end = argument.windowEnd(at: grid.time(step))
-                let start = end &- argument.range
-                cursor.move(timestamps, start: start, end: end)
-                let count = cursor.upper - cursor.lower
-                samples &+= count
-                guard count >= 2 else {
-                    return Term(first: -1, last: -1, interval: 0, toStart: 0, toEnd: 0, factor: 0)
+            [Term](unsafeUninitializedCapacity: grid.count) { terms, filled in
+                var cursor = WindowCursor()
+                for step in 0..<grid.count {
+                    let end = argument.windowEnd(at: grid.time(step))
+                    let start = end &- argument.range
+                    cursor.stride(timestamps, start: start, end: end)
+                    let count = cursor.upper &- cursor.lower
+                    samples &+= count
+                    guard count >= 2 else {
+                        absent &+= 1
+                        terms.initializeElement(
+                            at: step, to: Term(first: -1, last: -1, interval: 0, toStart: 0, toEnd: 0, factor: 0))
+                        continue
+                    }
+                    let first = timestamps[cursor.lower]
+                    let last = timestamps[cursor.upper &- 1]
+                    var toStart = Double(first &- start) / 1_000
+                    var toEnd = Double(end &- last) / 1_000
+                    let interval = Double(last &- first) / 1_000
+                    let average = interval / Double(count - 1)
+                    let threshold = average * 1.1
+                    if toStart >= threshold { toStart = average / 2 }
+                    if toEnd >= threshold { toEnd = average / 2 }
+                    var factor = (interval + toStart + toEnd) / interval
+                    if isRate { factor /= rangeSeconds }
+                    terms.initializeElement(
+                        at: step,
+                        to: Term(
+                            first: Int32(truncatingIfNeeded: cursor.lower),
+                            last: Int32(truncatingIfNeeded: cursor.upper &- 1),
+                            interval: interval, toStart: toStart, toEnd: toEnd, factor: factor))
                 }
-                let first = timestamps[cursor.lower]
-                let last = timestamps[cursor.upper - 1]
-                var toStart = Double(first &- start) / 1_000
-                var toEnd = Double(end &- last) / 1_000
-                let interval = Double(last &- first) / 1_000
-                let average = interval / Double(count - 1)
-                let threshold = average * 1.1
-                if toStart >= threshold { toStart = average / 2 }
-                if toEnd >= threshold { toEnd = average / 2 }
-                var factor = (interval + toStart + toEnd) / interval
-                if isRate { factor /= rangeSeconds }
-                return Term(
-                    first: Int32(truncatingIfNeeded: cursor.lower), last: Int32(truncatingIfNeeded: cursor.upper - 1),
-                    interval: interval, toStart: toStart, toEnd: toEnd, factor: factor)
+                filled = grid.count
             }
         }
+        isComplete = absent == 0
         positions = Self.positions(terms)
         self.rangeSeconds = rangeSeconds
         self.isRate = isRate
@@ -87,6 +100,10 @@ struct RateGrid {
         to values: [Double], isCounter: Bool, into output: inout [Double], _ budget: inout QueryBudget
     ) throws(QueryError) -> Bool {
         let resets = isCounter ? Self.resets(in: values, within: positions) : []
+        if isComplete && isCounter && resets.isEmpty {
+            applyToRising(values, &output)
+            return true
+        }
         var isComplete = true
         try values.withUnsafeBufferPointer { (values) throws(QueryError) in
             try terms.withUnsafeBufferPointer { (terms) throws(QueryError) in
@@ -120,6 +137,23 @@ struct RateGrid {
         return isComplete
     }
 
+    /// What most series are: a counter without resets, with samples in all windows.
+    private func applyToRising(_ values: [Double], _ output: inout [Double]) {
+        precondition(positions.upperBound <= values.count && output.count == terms.count)
+        values.withUnsafeBufferPointer { values in
+            terms.withUnsafeBufferPointer { terms in
+                output.withUnsafeMutableBufferPointer { output in
+                    for step in terms.indices {
+                        let term = terms[step]
+                        let first = values[Int(term.first)]
+                        let increase = values[Int(term.last)] - first
+                        output[step] = increase * factor(term, first, increase, true)
+                    }
+                }
+            }
+        }
+    }
+
     /// A counter cannot have been negative: it is not extrapolated to before the time at which it was 0.
     @inline(__always)
     private func factor(_ term: Term, _ first: Double, _ increase: Double, _ isCounter: Bool) -> Double {
@@ -145,6 +179,10 @@ struct RateGrid {
         values.withUnsafeBufferPointer { values in
             precondition(range.upperBound <= values.count)
             guard range.count > 1 else { return }
+            // Counted without branches first: most series have none.
+            var falls = 0
+            for i in range.lowerBound + 1..<range.upperBound { falls &+= values[i] < values[i &- 1] ? 1 : 0 }
+            guard falls > 0 else { return }
             for i in range.lowerBound + 1..<range.upperBound where values[i] < values[i &- 1] {
                 positions.append(Int32(truncatingIfNeeded: i))
             }
@@ -157,11 +195,26 @@ struct RateGrid {
 struct WindowCursor {
     private(set) var lower = 0
     private(set) var upper = 0
+    private var lowerStride = 0
+    private var upperStride = 0
 
     /// - Precondition: neither bound falls from call to call.
     @inline(__always)
     mutating func move(_ timestamps: UnsafeBufferPointer<Int64>, start: Int64, end: Int64) {
         while upper < timestamps.count, timestamps[upper] <= end { upper &+= 1 }
         while lower < upper, timestamps[lower] <= start { lower &+= 1 }
+    }
+
+    /// As `move`, for steps that mostly go on by as many samples as the step before.
+    @inline(__always)
+    mutating func stride(_ timestamps: UnsafeBufferPointer<Int64>, start: Int64, end: Int64) {
+        let (oldLower, oldUpper) = (lower, upper)
+        upper = min(upper &+ upperStride, timestamps.count)
+        while upper < timestamps.count, timestamps[upper] <= end { upper &+= 1 }
+        while upper > oldUpper, timestamps[upper &- 1] > end { upper &-= 1 }
+        lower = min(lower &+ lowerStride, upper)
+        while lower < upper, timestamps[lower] <= start { lower &+= 1 }
+        while lower > oldLower, timestamps[lower &- 1] > start { lower &-= 1 }
+        (lowerStride, upperStride) = (lower &- oldLower, upper &- oldUpper)
     }
 }

@@ -16,13 +16,14 @@ public enum QueryReach {
     ///
     /// - Parameters:
     ///   - step: milliseconds, above 0; nil: at `start` only.
+    ///   - parsed: shared with whoever evaluates it.
     ///   - seriesBound: no more series than this can match; nil: that cannot be told without reading.
     /// - Returns: 0 for a query that is refused; nil where it cannot be told: subqueries, or series that must be read.
     public static func samples(
         of query: String, start: Int64, end: Int64, step: Int64?, options: QueryOptions,
-        seriesBound: (SelectRequest) -> Int?
+        parsed: ParsedQueries = ParsedQueries(), seriesBound: (SelectRequest) -> Int?
     ) -> Int? {
-        guard let expression = try? PromQLParser.parse(query, options: options) else { return 0 }
+        guard let expression = try? parsed.expression(query, options) else { return 0 }
         guard end >= start, step ?? 1 > 0 else { return 0 }
         if expression.hasSubquery { return nil }
         var planner = Planner(

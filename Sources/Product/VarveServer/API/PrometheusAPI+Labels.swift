@@ -38,9 +38,9 @@ extension PrometheusAPI {
         return try await asking { () async throws in
             let found = try await database.series(
                 matchers: parameters.selectors, start: parameters.start, end: parameters.end, limit: parameters.limit)
-            return .success(
-                .array(found.series.map(JSONValue.labels)),
-                warnings: found.isTruncated ? [Self.truncationWarning] : [])
+            return .json(
+                pieces: SeriesAnswerPieces(
+                    found.series, warnings: found.isTruncated ? [Self.truncationWarning] : []))
         }
     }
 

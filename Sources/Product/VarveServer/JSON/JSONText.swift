@@ -14,30 +14,67 @@ struct JSONText {
         append(digitsOf: number.magnitude)
     }
 
-    /// Every point of an answer has a time: written without a string of its own.
     private mutating func append(digitsOf number: UInt64) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-            var rest = number
-            var start = digits.count
-            repeat {
-                start -= 1
-                digits.initializeElement(at: start, to: UInt8(truncatingIfNeeded: 0x30 + rest % 10))
-                rest /= 10
-            } while rest > 0  // 2^64 has 20 digits
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[start...]))
+        bytes.append(addingCapacity: Self.mostDigits) { span in
+            span.withUnsafeMutableBufferPointer { buffer, initialized in
+                guard let start = buffer.baseAddress else { return }
+                initialized += Self.write(digitsOf: number, to: start + initialized)
+            }
         }
     }
 
+    /// 2^64 has so many.
+    private static let mostDigits = 20
+
+    private static func write(digitsOf number: UInt64, to out: UnsafeMutablePointer<UInt8>) -> Int {
+        var count = 1
+        var bound: UInt64 = 10
+        while number >= bound {
+            count += 1
+            if count == mostDigits { break }
+            bound *= 10
+        }
+        var rest = number
+        var at = count
+        while at > 0 {
+            at -= 1
+            out[at] = UInt8(truncatingIfNeeded: 0x30 + rest % 10)
+            rest /= 10
+        }
+        return count
+    }
+
     mutating func append(string text: String) {
-        bytes.append(UInt8(ascii: "\""))
         var text = text
-        text.withUTF8 { utf8 in
-            if utf8.contains(where: { $0 < 0x20 || $0 == 0x22 || $0 == 0x5c }) {
-                for byte in utf8 { appendEscaped(byte) }
-            } else {
-                bytes.append(contentsOf: utf8)
+        text.withUTF8 { append(utf8: $0) }
+    }
+
+    private mutating func append(utf8: UnsafeBufferPointer<UInt8>) {
+        // Copied and looked at in one go: hardly any text has to be escaped.
+        let before = bytes.count
+        var isPlain = true
+        bytes.append(addingCapacity: utf8.count + 2) { span in
+            span.withUnsafeMutableBufferPointer { buffer, initialized in
+                guard let start = buffer.baseAddress else { return }
+                var out = start + initialized
+                out.initialize(to: UInt8(ascii: "\""))
+                out += 1
+                var found: UInt8 = 0
+                for i in utf8.indices {
+                    let byte = utf8[i]
+                    found |= byte < 0x20 || byte == 0x22 || byte == 0x5c ? 1 : 0
+                    out[i] = byte
+                }
+                out += utf8.count
+                out.initialize(to: UInt8(ascii: "\""))
+                initialized += utf8.count + 2
+                isPlain = found == 0
             }
         }
+        if isPlain { return }
+        bytes.removeLast(bytes.count - before)
+        bytes.append(UInt8(ascii: "\""))
+        for byte in utf8 { appendEscaped(byte) }
         bytes.append(UInt8(ascii: "\""))
     }
 
@@ -59,35 +96,150 @@ struct JSONText {
 
     /// Unix seconds with three decimals, or none: `1435781430.781`, as Prometheus writes them.
     mutating func append(milliseconds: Int64) {
+        bytes.append(addingCapacity: Self.longestStamp) { span in
+            span.withUnsafeMutableBufferPointer { buffer, initialized in
+                guard let start = buffer.baseAddress else { return }
+                initialized += Self.write(milliseconds: milliseconds, to: start + initialized)
+            }
+        }
+    }
+
+    private static let longestStamp = mostDigits + 5
+
+    private static func write(milliseconds: Int64, to out: UnsafeMutablePointer<UInt8>) -> Int {
         let magnitude = milliseconds.magnitude
-        if milliseconds < 0 { bytes.append(UInt8(ascii: "-")) }
-        append(digitsOf: magnitude / 1_000)
+        var at = 0
+        if milliseconds < 0 {
+            out[0] = UInt8(ascii: "-")
+            at = 1
+        }
+        at += write(digitsOf: magnitude / 1_000, to: out + at)
         let fraction = UInt32(magnitude % 1_000)
-        guard fraction > 0 else { return }
-        bytes.append(UInt8(ascii: "."))
-        bytes.append(UInt8(0x30 + fraction / 100))
-        bytes.append(UInt8(0x30 + fraction / 10 % 10))
-        bytes.append(UInt8(0x30 + fraction % 10))
+        guard fraction > 0 else { return at }
+        out[at] = UInt8(ascii: ".")
+        out[at + 1] = UInt8(0x30 + fraction / 100)
+        out[at + 2] = UInt8(0x30 + fraction / 10 % 10)
+        out[at + 3] = UInt8(0x30 + fraction % 10)
+        return at + 4
     }
 
     /// `[1435781430.781,"1.5"]`.
     mutating func append(timestamp: Int64, value: Double) {
-        bytes.append(UInt8(ascii: "["))
-        append(milliseconds: timestamp)
-        append(#",""#)
-        DecimalText.append(value, to: &bytes)
-        append(#""]"#)
+        bytes.append(addingCapacity: Self.longestPoint) { span in
+            span.withUnsafeMutableBufferPointer { buffer, initialized in
+                guard let start = buffer.baseAddress else { return }
+                let out = start + initialized
+                out[0] = UInt8(ascii: "[")
+                let length = 1 + Self.write(milliseconds: timestamp, to: out + 1)
+                initialized += length + Self.write(valueAfterStamp: value, to: out + length)
+            }
+        }
+    }
+
+    /// `[1435781430.781,"1.5"],[…],…`: as many points as there is room for within `limit` bytes, one at least.
+    ///
+    /// - Parameters:
+    ///   - stamps: texts of the points' times, by index; nil: to be written.
+    ///   - isFirst: no point stands before.
+    /// - Returns: how many.
+    mutating func append(
+        _ timestamps: ArraySlice<Int64>, _ values: ArraySlice<Double>, stamps: StampTexts?, isFirst: Bool, limit: Int
+    ) -> Int {
+        precondition(timestamps.count == values.count && timestamps.indices == values.indices)
+        var done = 0
+        while done < values.count, done == 0 || bytes.count < limit {
+            // So many fit for sure.
+            let some = min(values.count - done, max(1, (limit - bytes.count) / Self.longestPoint), 512)
+            let first = timestamps.startIndex + done
+            timestamps.withUnsafeBufferPointer { timestamps in
+                values.withUnsafeBufferPointer { values in
+                    bytes.append(addingCapacity: some * Self.longestPoint) { span in
+                        span.withUnsafeMutableBufferPointer { buffer, initialized in
+                            guard let start = buffer.baseAddress else { return }
+                            var out = start + initialized
+                            for i in done..<done + some {
+                                if i > 0 || !isFirst {
+                                    out[0] = UInt8(ascii: ",")
+                                    out += 1
+                                }
+                                out[0] = UInt8(ascii: "[")
+                                out += 1
+                                if let stamps {
+                                    out += stamps.copy(first + i - done, to: out)
+                                } else {
+                                    out += Self.write(milliseconds: timestamps[i], to: out)
+                                }
+                                out += Self.write(valueAfterStamp: values[i], to: out)
+                            }
+                            initialized = out - start
+                        }
+                    }
+                }
+            }
+            done += some
+        }
+        return done
+    }
+
+    /// A comma, a point.
+    private static let longestPoint = longestStamp + DecimalText.longest + 8
+
+    private static func write(valueAfterStamp value: Double, to out: UnsafeMutablePointer<UInt8>) -> Int {
+        out[0] = UInt8(ascii: ",")
+        out[1] = UInt8(ascii: "\"")
+        let length = 2 + DecimalText.write(value, to: out + 2)
+        out[length] = UInt8(ascii: "\"")
+        out[length + 1] = UInt8(ascii: "]")
+        return length + 2
+    }
+
+    /// The texts of times that several series of an answer have in common.
+    struct StampTexts {
+        let timestamps: [Int64]
+        private let bytes: [UInt8]
+        private let ends: [UInt32]
+
+        init(_ timestamps: [Int64]) {
+            self.timestamps = timestamps
+            var text = JSONText()
+            var ends: [UInt32] = []
+            ends.reserveCapacity(timestamps.count)
+            text.bytes.reserveCapacity(timestamps.count * 14)
+            for timestamp in timestamps {
+                text.append(milliseconds: timestamp)
+                ends.append(UInt32(truncatingIfNeeded: text.bytes.count))
+            }
+            bytes = text.bytes
+            self.ends = ends
+        }
+
+        /// Whether it was made of this very array.
+        func isOf(_ other: [Int64]) -> Bool {
+            timestamps.withUnsafeBufferPointer { mine in
+                other.withUnsafeBufferPointer { mine.baseAddress == $0.baseAddress && mine.count == $0.count }
+            }
+        }
+
+        @inline(__always)
+        fileprivate func copy(_ i: Int, to out: UnsafeMutablePointer<UInt8>) -> Int {
+            let start = i == 0 ? 0 : Int(ends[i - 1])
+            let length = Int(ends[i]) - start
+            bytes.withUnsafeBufferPointer { bytes in
+                if let base = bytes.baseAddress { out.update(from: base + start, count: length) }
+            }
+            return length
+        }
     }
 
     mutating func append(_ labels: Labels) {
         bytes.append(UInt8(ascii: "{"))
         var isFirst = true
-        for label in labels.labels {
+        labels.forEachPair { name, value in
             if !isFirst { bytes.append(UInt8(ascii: ",")) }
             isFirst = false
-            append(string: label.name)
+            append(string: name)
             bytes.append(UInt8(ascii: ":"))
-            append(string: label.value)
+            append(utf8: value.assumingMemoryBound(to: UInt8.self))
         }
         bytes.append(UInt8(ascii: "}"))
     }

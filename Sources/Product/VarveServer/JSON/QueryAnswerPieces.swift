@@ -13,6 +13,8 @@ struct QueryAnswerPieces: AnswerPieces {
     /// Where the next piece begins: an element of the result and a sample of it; nil before the head.
     private var position: (element: Int, sample: Int)?
     private var isDone = false
+    private var sharedStamps: JSONText.StampTexts?
+    private var lastTimestamps: [Int64] = []
 
     /// - Parameter statistics: what `stats` shows; nil when it was not asked for.
     init(_ result: QueryResult, statistics: JSONValue? = nil) {
@@ -84,10 +86,11 @@ struct QueryAnswerPieces: AnswerPieces {
                 text.append(#","values":["#)
             }
             let count = min(run.timestamps.count, run.values.count)
+            let stamps = stamps(of: run.timestamps)
             while sample < count {
-                if sample > 0 { text.append(",") }
-                text.append(timestamp: run.timestamps[sample], value: run.values[sample])
-                sample += 1
+                sample += text.append(
+                    run.timestamps[sample..<count], run.values[sample..<count], stamps: stamps, isFirst: sample == 0,
+                    limit: Self.pieceSize)
                 if text.bytes.count >= Self.pieceSize && sample < count {
                     position = (element, sample)
                     return false
@@ -99,6 +102,22 @@ struct QueryAnswerPieces: AnswerPieces {
         }
         text.append("]")
         return true
+    }
+
+    /// Texts of times, once a second series has the same.
+    private mutating func stamps(of timestamps: [Int64]) -> JSONText.StampTexts? {
+        if let known = sharedStamps {
+            if known.isOf(timestamps) { return known }
+            sharedStamps = nil
+        }
+        let isRepeated = lastTimestamps.withUnsafeBufferPointer { last in
+            timestamps.withUnsafeBufferPointer { $0.count == last.count && $0.baseAddress == last.baseAddress }
+        }
+        lastTimestamps = timestamps
+        guard isRepeated else { return nil }
+        let made = JSONText.StampTexts(timestamps)
+        sharedStamps = made
+        return made
     }
 
     private func appendTail(to text: inout JSONText) {
@@ -116,6 +135,47 @@ struct QueryAnswerPieces: AnswerPieces {
             text.append(.array(result.infos.map(JSONValue.string)))
         }
         text.append("}")
+    }
+}
+
+/// The answer to a question about series, some 64 KiB at a time: a metric may have a million.
+///
+///     {"status":"success","data":[{"__name__":"up",…},…],"warnings":[…]}
+struct SeriesAnswerPieces: AnswerPieces {
+    let series: [Labels]
+    let warnings: [String]
+    /// nil: the head is to come.
+    private var position: Int?
+    private var isDone = false
+
+    init(_ series: [Labels], warnings: [String]) {
+        self.series = series
+        self.warnings = warnings
+    }
+
+    mutating func next() -> [UInt8]? {
+        guard !isDone else { return nil }
+        var text = JSONText()
+        text.bytes.reserveCapacity(min(series.count * 256, QueryAnswerPieces.pieceSize) + 1_024)
+        if position == nil { text.append(#"{"status":"success","data":["#) }
+        var element = position ?? 0
+        while element < series.count {
+            if text.bytes.count >= QueryAnswerPieces.pieceSize {
+                position = element
+                return text.bytes
+            }
+            if element > 0 { text.append(",") }
+            text.append(series[element])
+            element += 1
+        }
+        text.append("]")
+        if !warnings.isEmpty {
+            text.append(#","warnings":"#)
+            text.append(.array(warnings.map(JSONValue.string)))
+        }
+        text.append("}")
+        isDone = true
+        return text.bytes
     }
 }
 

@@ -27,6 +27,8 @@ struct PlainHead: Equatable {
     private(set) var contentType: Range<Int>?
     private(set) var contentEncoding: Range<Int>?
     private(set) var authorization: Range<Int>?
+    /// Several count together: such a head is for the general parser.
+    private(set) var acceptEncoding: Range<Int>?
     private(set) var hasHost = false
     /// `Expect`, `Origin` or `x-varve-log` (`LeftLog`): fields that change how a request is answered.
     private(set) var hasDemands = false
@@ -119,6 +121,9 @@ struct PlainHead: Equatable {
                 sum = sum * 10 + Int(bytes[at] - UInt8(ascii: "0"))
             }
             contentLength = sum
+        case 15 where isName("accept-encoding"):
+            guard acceptEncoding == nil else { return false }
+            acceptEncoding = value
         case 16 where isName("content-encoding"):
             guard contentEncoding == nil else { return false }
             contentEncoding = value

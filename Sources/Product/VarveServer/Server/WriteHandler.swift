@@ -10,6 +10,8 @@ import Platform
 /// - Only plain writes are taken: a POST to the write path with a declared length, about which nothing is to be said before
 ///   the database has seen the body, while nothing else of the connection is being answered. All the rest goes on to
 ///   Hummingbird and is refused, or answered, there.
+/// - Questions that are asked plainly (`QuestionSelection`) go to the API from here too: their answers are made on the
+///   threads of a lane and come back as bytes (`AnswerFlow`).
 /// - Answers leave in the order of their requests: while one is being made, bytes that follow wait here and no more is
 ///   read from the connection.
 /// - A body's memory is reserved before it is held, and given back with the answer.
@@ -48,6 +50,9 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private let life: ConnectionLife
     private let parts: HeaderClock.Parts
     private let selection: WriteSelection
+    private let questions: QuestionSelection
+    /// While a question is being answered.
+    private var flow: AnswerFlow?
     private var phase = Phase.between
     /// What was read and is not shared out: part of a head, or what came while a write was being answered.
     private var pending = ByteBuffer()
@@ -65,6 +70,7 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
         self.life = life
         self.parts = parts
         selection = WriteSelection(api.options)
+        questions = QuestionSelection(api.options)
     }
 
     // MARK: Requests
@@ -103,7 +109,17 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
             passAll(context)
             return false
         case .whole(let head):
-            let declared = life.inProgress == 0 && life.isOpen ? take(head) : nil
+            let isFree = life.inProgress == 0 && life.isOpen
+            if isFree, let (route, request) = takeQuestion(head) {
+                pending.moveReaderIndex(forwardBy: head.length)
+                parts.note()
+                life.requestBegan(context)
+                life.requestIsWhole()
+                phase = .answering
+                ask(route, request, context)
+                return true
+            }
+            let declared = isFree ? take(head) : nil
             if let declared {
                 pending.moveReaderIndex(forwardBy: head.length)
                 parts.note()
@@ -142,6 +158,46 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
             let reservation = bodies.reserve(length)
         else { return nil }
         return Incoming(declared: length, reservation: reservation, pace: BodyPace(declared: length))
+    }
+
+    /// nil: not for us, or not now.
+    private func takeQuestion(_ head: PlainHead) -> (route: Route, request: APIRequest)? {
+        let (question, authorization) = pending.withUnsafeReadableBytes { bytes in
+            (
+                questions.question(of: head, in: bytes),
+                head.authorization.map { String(decoding: bytes[$0], as: UTF8.self) }
+            )
+        }
+        guard let question, !api.state.isStopping,
+            api.state.access.control.quickVerdict(authorization, for: question.route) == .allowed
+        else { return nil }
+        return question
+    }
+
+    private func ask(_ route: Route, _ request: APIRequest, _ context: ChannelHandlerContext) {
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        let flow = AnswerFlow(
+            on: context.eventLoop,
+            send: { bytes, promise in
+                let (handler, context) = bound.value
+                guard context.channel.isActive else {
+                    promise?.fail(ChannelError.ioOnClosedChannel)
+                    return
+                }
+                context.writeAndFlush(handler.wrapOutboundOut(bytes), promise: promise)
+            },
+            end: { bound.value.handler.ended(bound.value.context) })
+        self.flow = flow
+        // As `APIResponder` has it: a query finds its lane by itself.
+        let isQuery = route == .query || route == .queryRange
+        flow.begin(request, api, on: api.lanes.executor(isQuery ? .quick : .wide), date: dateText())
+    }
+
+    private func ended(_ context: ChannelHandlerContext) {
+        flow = nil
+        // Nobody is there any more.
+        guard context.channel.isActive else { return }
+        goOn(context)
     }
 
     private func receive(_ context: ChannelHandlerContext) {
@@ -189,9 +245,16 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
         // Nobody is there any more.
         guard context.channel.isActive else { return }
         context.writeAndFlush(wrapOutboundOut(text(of: answer, context)), promise: nil)
+        goOn(context)
+    }
+
+    /// Behind the last byte of an answer.
+    private func goOn(_ context: ChannelHandlerContext) {
         phase = .between
         life.requestWasAnswered(context)
         shareOut(context)
+        // Those behind keep what they are given until they are told that this was all for now.
+        context.fireChannelReadComplete()
         if case .answering = phase { return }
         resume(context)
     }
@@ -243,6 +306,8 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard let closing = event as? ChannelEvent, closing == .inputClosed else {
             return context.fireUserInboundEventTriggered(event)
         }
+        // Who asked and closes its side counts as gone, as everywhere.
+        flow?.cancel()
         if case .answering = phase { holdsEndOfInput = true } else { endInput(context, event) }
     }
 
@@ -255,6 +320,8 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// What is cut off was never whole: nothing of it is stored.
     func channelInactive(context: ChannelHandlerContext) {
         if case .receiving(let incoming) = phase { incoming.watch?.cancel() }
+        flow?.cancel()
+        flow = nil
         phase = .passingAll
         pending = ByteBuffer()
         context.fireChannelInactive()

@@ -1,5 +1,5 @@
 public import Columnar
-import Encodings
+public import Encodings
 
 /// The present values of a page, decoded: those that are not null, in order.
 ///
@@ -173,5 +173,14 @@ extension ParquetPage {
             return codes.map { $0 == 1 }
         default: throw unexpectedEncoding
         }
+    }
+}
+
+extension ParquetPage {
+    /// Where its integers may be decoded from, when there is one for each row.
+    /// - Returns: nil where some are null, or the encoding or its shape has no such places.
+    public func integerMarks() throws(ParquetError) -> DeltaBinaryPacked.Marks? {
+        guard leaf.physical == .int64, encoding == .deltaBinaryPacked, presentCount == valueCount else { return nil }
+        return try decode { (raw) throws(EncodingError) in try DeltaBinaryPacked.Marks(raw, count: valueCount) }
     }
 }

@@ -29,6 +29,9 @@ final class MemChunk: @unchecked Sendable {
     /// Where each first key stands in that order, once a scan asked for some.
     private let stretches = Mutex<KeyStretches?>(nil)
 
+    /// …and its samples in that order, once a second scan asked for as many rows.
+    private let samples = Mutex<(rows: Int, isMade: Bool, sorted: SortedSamples?)>((-1, false, nil))
+
     /// First and last time of the first `rows` rows, once somebody asked.
     private let times = Mutex<(rows: Int, bounds: ClosedRange<Int64>)?>(nil)
 
@@ -163,6 +166,12 @@ final class MemChunk: @unchecked Sendable {
         case .packed(let values, let packing): return packing.unpack(values[Int(row)])
         default: preconditionFailure("not a column of integers")
         }
+    }
+
+    /// Doubles of column `i`. The chunk must outlive the use.
+    func float64s(_ i: Int) -> UnsafePointer<Double> {
+        guard case .float64(let values) = columns[i] else { preconditionFailure("not a column of doubles") }
+        return UnsafePointer(values)
     }
 
     /// The rows `order` points at, as columns, in that order.
@@ -314,6 +323,20 @@ final class MemChunk: @unchecked Sendable {
         return made
     }
 
+    /// Times and values in that order; nil: asked for the first time, or a key and time come twice. For chunks of samples.
+    func sortedSamples(in order: [UInt32]) -> SortedSamples? {
+        let (known, mayMake) = samples.withLock { state in
+            if state.rows == order.count { return (state.sorted, !state.isMade) }
+            state = (order.count, false, nil)
+            return (nil, false)
+        }
+        guard mayMake, let stretches = keyStretches(in: order), stretches.areKnown else { return known }
+        let made = SortedSamples(
+            order, keys: stretches, times: int64s(1, rows: order.count), values: float64s(2))
+        samples.withLock { $0 = (order.count, true, made) }
+        return made
+    }
+
     private var hasTwoIntegerKeys: Bool { schema.hasTwoIntegerKeys }
 }
 
@@ -345,29 +368,25 @@ struct KeyStretches: Sendable {
         }
     }
 
+    /// Whether it says where keys stand.
+    var areKnown: Bool { !keys.isEmpty || rows == 0 }
+    var count: Int { keys.count }
+    /// Where the rows of key number `i` stand in the order.
+    func range(_ i: Int) -> Range<Int> { (i == 0 ? 0 : Int(ends[i - 1]))..<Int(ends[i]) }
+    /// Keys, and where the rows of each end.
+    func withPlaces(
+        _ body: (UnsafeBufferPointer<Int64>, UnsafeBufferPointer<Int32>) throws -> Void
+    ) rethrows {
+        try keys.withUnsafeBufferPointer { keys in
+            try ends.withUnsafeBufferPointer { try body(keys, $0) }
+        }
+    }
+
     /// The rows of `order` whose first key is among `wanted` (ascending); nil: it does not know.
     func select(_ wanted: [Int64], from order: [UInt32]) -> [UInt32]? {
         guard !keys.isEmpty, order.count == rows else { return nil }
         var found: [UInt32] = []
-        func take(_ i: Int) {
-            found.append(contentsOf: order[(i == 0 ? 0 : Int(ends[i - 1]))..<Int(ends[i])])
-        }
-        // The shorter side is gone through, the longer one searched from where the last search ended.
-        if wanted.count < keys.count {
-            var at = 0
-            for key in wanted {
-                at = keys.firstIndex(notBelow: key, galloping: at)
-                if at == keys.count { break }
-                if keys[at] == key { take(at) }
-            }
-        } else {
-            var at = 0
-            for (i, key) in keys.enumerated() {
-                at = wanted.firstIndex(notBelow: key, galloping: at)
-                if at == wanted.count { break }
-                if wanted[at] == key { take(i) }
-            }
-        }
+        forEach(among: wanted) { _, range in found.append(contentsOf: order[range]) }
         return found
     }
 }

@@ -175,7 +175,7 @@ extension MemChunk {
         return order
     }
 
-    private func isWithin(_ times: ClosedRange<Int64>, rows: Int) -> Bool {
+    func isWithin(_ times: ClosedRange<Int64>, rows: Int) -> Bool {
         guard let bounds = timeBounds(rows: rows) else { return false }
         return times.lowerBound <= bounds.lowerBound && bounds.upperBound <= times.upperBound
     }
@@ -226,23 +226,27 @@ extension MemChunk {
 extension [Int64] {
     /// The first index from `start` on whose element is not below `value`; the elements ascend. Fast where it is near.
     package func firstIndex(notBelow value: Int64, galloping start: Int) -> Int {
-        withUnsafeBufferPointer { values in
-            guard start < values.count, values[start] < value else { return start }
-            var low = start
-            var step = 1
-            while low + step < values.count, values[low + step] < value {
-                low += step
-                step *= 2
-            }
-            // values[low] is below; the one looked for is at most `high`.
-            var high = Swift.min(low + step, values.count)
-            low += 1
-            while low < high {
-                let middle = (low + high) / 2
-                if values[middle] < value { low = middle + 1 } else { high = middle }
-            }
-            return low
+        withUnsafeBufferPointer { $0.firstIndex(notBelow: value, galloping: start) }
+    }
+}
+
+extension UnsafeBufferPointer<Int64> {
+    func firstIndex(notBelow value: Int64, galloping start: Int) -> Int {
+        guard start < count, self[start] < value else { return start }
+        var low = start
+        var step = 1
+        while low + step < count, self[low + step] < value {
+            low += step
+            step *= 2
         }
+        // self[low] is below; the one looked for is at most `high`.
+        var high = Swift.min(low + step, count)
+        low += 1
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle] < value { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }
 
@@ -262,6 +266,16 @@ final class MemChunkCursor: BatchCursor {
         self.chunk = chunk
         self.rows = rows
         self.scan = scan
+    }
+
+    /// All rows key by key, instead of `next`: see `MemChunk.forEachKey`. false: it has to be `next`.
+    func forEachKey(
+        _ body: (Int64, UnsafeBufferPointer<Int64>, UnsafeBufferPointer<Double>) throws -> Void
+    ) rethrows -> Bool {
+        guard order == nil, let looked = try chunk.forEachKey(rows, scan, body) else { return false }
+        order = []
+        scan.counters?.add { $0.rowsRead += UInt64(looked) }
+        return true
     }
 
     func next() async throws -> RecordBatch? {

@@ -26,6 +26,16 @@ public struct ScanSource {
         return try await cursor.openedCursor()
     }
 
+    /// Rows in memory of a table of (integer, time, double), instead of `next`: calls `body` with each wanted key that has rows
+    /// (ascending), their times (ascending strictly) and values, both only there while it runs.
+    /// - Returns: false where that cannot be: then nothing was called, and `next` has the rows.
+    public func forEachKey(
+        _ body: (Int64, UnsafeBufferPointer<Int64>, UnsafeBufferPointer<Double>) throws -> Void
+    ) rethrows -> Bool {
+        guard case .memory(let cursor) = kind, let chunk = cursor as? MemChunkCursor else { return false }
+        return try chunk.forEachKey(body)
+    }
+
     /// The next rows in key order; in memory a key may come several times, within one batch, and its last row counts.
     public func next() async throws -> RecordBatch? {
         switch kind {
