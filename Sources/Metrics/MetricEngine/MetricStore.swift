@@ -36,6 +36,8 @@ public final class MetricStore: Sendable {
     let options: MetricStoreOptions
     let indexes: SegmentIndexCache
     let tails: TailCache
+    /// Where it is ours: what it keeps is counted.
+    let samplesLayout: SamplesLayout?
     let metadataCache: MetadataCache
     let reserver: NumberReserver
     /// One batch of new series at a time, from its look-up to its staging.
@@ -61,10 +63,11 @@ public final class MetricStore: Sendable {
             segmentLength: options.segmentLength, limits: options.limits, names: names, random: environment.random)
         let materialiser = SeriesMaterialiser(
             registry: registry, time: environment.time, isFollowing: options.isFollowing)
+        let samples = layouts.samples(names)
         let region = try await Region.open(
             options.region,
             tables: [
-                SamplesTable.definition(segmentLength: options.segmentLength, layout: layouts.samples(names)),
+                SamplesTable.definition(segmentLength: options.segmentLength, layout: samples),
                 SeriesTable.definition(segmentLength: options.segmentLength, layout: layouts.series),
                 MetadataTable.definition(layout: layouts.metadata),
             ],
@@ -72,7 +75,7 @@ public final class MetricStore: Sendable {
         materialiser.didOpen()
         do throws(StorageError) {
             let metadata = try await MetadataCache(loading: region.snapshot)
-            return MetricStore(region, registry, metadata, environment, options)
+            return MetricStore(region, registry, metadata, environment, options, samples as? SamplesLayout)
         } catch {
             // The reason for the failure is worth more than one of the closing.
             try? await region.close()
@@ -82,12 +85,13 @@ public final class MetricStore: Sendable {
 
     private init(
         _ region: Region, _ registry: SeriesRegistry, _ metadata: MetadataCache, _ environment: Environment,
-        _ options: MetricStoreOptions
+        _ options: MetricStoreOptions, _ samplesLayout: SamplesLayout?
     ) {
         self.region = region
         self.registry = registry
         self.environment = environment
         self.options = options
+        self.samplesLayout = samplesLayout
         metadataCache = metadata
         indexes = SegmentIndexCache(
             limit: options.indexCacheSize, hash: registry.hash, isFollowing: options.isFollowing)

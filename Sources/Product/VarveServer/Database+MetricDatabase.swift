@@ -143,7 +143,8 @@ extension Database: MetricDatabase {
         gauge("varve_series_live", "Series of the newest segment.", Double(metrics.liveSeries))
         gauge("varve_index_bytes", "Memory of the label index.", Double(metrics.indexBytes))
         for (cache, bytes) in [
-            ("objects", engine.cachedBytes), ("tails", metrics.tailBytes), ("older_indexes", metrics.olderIndexBytes),
+            ("objects", engine.cachedBytes), ("tails", metrics.tailBytes), ("row_indexes", metrics.rowIndexBytes),
+            ("older_indexes", metrics.olderIndexBytes),
         ] {
             found.append(
                 DatabaseStatistic(

@@ -16,6 +16,8 @@ public struct MetricStatistics: Sendable, Equatable {
     public var indexBytes = 0
     /// Bytes of the last samples that are kept of series in objects.
     public var tailBytes = 0
+    /// Bytes of what finds rows in large row groups, about.
+    public var rowIndexBytes = 0
     /// Bytes of the series indexes of older segments, about.
     public var olderIndexBytes = 0
     /// Metric families with metadata.
@@ -66,6 +68,7 @@ extension MetricStore {
         }
         statistics.indexBytes += registry.spellings.memory
         statistics.tailBytes = tails.memory
+        statistics.rowIndexBytes = samplesLayout?.indexBytes ?? 0
         statistics.olderIndexBytes = indexes.memory
         statistics.metadataFamilies = metadataCache.all.count
         return statistics

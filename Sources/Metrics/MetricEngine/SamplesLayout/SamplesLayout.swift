@@ -35,6 +35,10 @@ public struct SamplesLayout: FileLayout {
     /// Told of the names in a file that is read whole: compaction writes them again.
     let learnMetricName: @Sendable (Int64, String) -> Void
     let options: Options
+    private let largeIndexes = RowIndexCache(limit: 32 << 20)
+
+    /// Bytes of the row indexes of large row groups, of at most 32 MiB.
+    public var indexBytes: Int { largeIndexes.memory }
 
     public init(
         metricName: @escaping @Sendable (Int64) -> String?,
@@ -65,6 +69,7 @@ public struct SamplesLayout: FileLayout {
             throw StorageError(
                 .foreign, "\(name) is not a file of samples in format \(SamplesFormat.version); it was not read")
         }
-        return SamplesFileReader(file, schema: schema, learnMetricName: learnMetricName)
+        return SamplesFileReader(
+            file, schema: schema, largeIndexes: largeIndexes, learnMetricName: learnMetricName)
     }
 }
