@@ -168,10 +168,19 @@ private final class Stuff: Sendable {
 
     @Test func whatIsFreeIsTakenAgain() {
         var now = SpareProcessors.least
-        now = share(now, others: 2, idle: 1)
+        now = share(now, others: 2, idle: 1.4)
         #expect((0.09...0.11).contains(now))
-        for _ in 0..<40 { now = share(now, others: 2, idle: 1) }
+        for _ in 0..<40 { now = share(now, others: 2, idle: 1.4) }
         #expect(now == 1)
+    }
+
+    @Test func aWholeProcessorIsLeftFree() {
+        #expect(share(0.5, own: 2, others: 1, idle: 0.9) < 0.5)
+        #expect(share(0.5, own: 2, others: 1, idle: 1.1) > 0.5)
+        // Half of the only one; of many some more.
+        #expect(SpareProcessors.freeShare(of: 1) == 0.5)
+        #expect(SpareProcessors.freeShare(of: 2) == 0.5)
+        #expect(SpareProcessors.freeShare(of: 64) == 0.15)
     }
 
     @Test func whereIdleTimeIsNotToldNobodyRests() { #expect(share(0.5, others: 4, idle: nil) == 1) }

@@ -11,8 +11,9 @@ import Synchronization
 final class SpareProcessors: Sendable {
     /// Others are at work from this share of the processors on.
     static let busyShare = 0.03
-    /// Free processors that are left to others, as a share of all.
-    static let freeShare = 0.15
+    /// Free processors that are left to others, as a share of all: a thread that is woken shall find a whole one free. Where two
+    /// are one core's threads, a pool that takes what is left of the second slows the first.
+    static func freeShare(of processors: Double) -> Double { max(0.15, min(1, processors / 2) / processors) }
     /// Of the processors. No less: a question must end some day.
     static let least = 0.05
     /// Between looks.
@@ -44,9 +45,10 @@ final class SpareProcessors: Sendable {
     static func share(after share: Double, own: Double, others: Double, idle: Double?, processors: Int) -> Double {
         let all = Double(processors)
         guard let idle, others >= busyShare * all else { return 1 }
-        let spare = idle / all - freeShare
+        let free = freeShare(of: all)
+        let spare = idle / all - free
         // Where nothing is free the pool goes down to half within a look; what is left over may be a moment's.
-        if spare < 0 { return max(least, min(share, own / all) * (1 + spare / freeShare / 2)) }
+        if spare < 0 { return max(least, min(share, own / all) * (1 + spare / free / 2)) }
         return min(1, share + spare / 2)
     }
 
