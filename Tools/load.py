@@ -218,6 +218,21 @@ def cpu(pid):
         return 0.0
 
 
+def lane(pid, name):
+    """CPU seconds of the threads of a process that have this name."""
+    total = 0
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/stat", encoding="utf-8") as f:
+                head, fields = f.read().rsplit(")", 1)
+            if head.split("(", 1)[1] == name:
+                fields = fields.split()
+                total += int(fields[11]) + int(fields[12])
+    except OSError:
+        pass
+    return total / os.sysconf("SC_CLK_TCK")
+
+
 def busy():
     """CPU seconds of everybody since the machine was started."""
     with open("/proc/stat", encoding="utf-8") as f:
@@ -238,16 +253,17 @@ class Meter:
         self.before = self.read()
 
     def read(self):
-        return (self.crowd.accepted, cpu(self.server), sum(map(cpu, self.crowd.pids)), sum(map(cpu, self.attackers)), busy())
+        return (self.crowd.accepted, cpu(self.server), sum(map(cpu, self.crowd.pids)), sum(map(cpu, self.attackers)), busy(),
+                lane(self.server, "wide queries"), lane(self.server, "quick queries"))
 
     def end(self):
         seconds = time.monotonic() - self.began
-        samples, server, senders, attackers, everybody = (b - a for a, b in zip(self.before, self.read()))
+        samples, server, senders, attackers, everybody, wide, quick = (b - a for a, b in zip(self.before, self.read()))
         processors = os.cpu_count()
         others = max(0.0, everybody - server - senders - attackers)
         left = max(0.05 * processors, processors - (attackers + others) / seconds)
         self.rate = samples / seconds
         self.fair = self.rate * processors / left
-        self.shares = {"server": server / seconds, "senders": senders / seconds, "attackers": attackers / seconds,
-                       "others": others / seconds, "idle": max(0, processors - everybody / seconds)}
+        self.shares = {"server": server / seconds, "its wide queries": wide / seconds, "its quick ones": quick / seconds,
+                       "senders": senders / seconds, "attackers": attackers / seconds, "others": others / seconds, "idle": max(0, processors - everybody / seconds)}
         return self

@@ -100,39 +100,139 @@ import Testing
     }
 }
 
+/// What an answer is made from.
+private final class Stuff: Sendable {
+    let whenFreed: @Sendable () -> Void
+    init(_ whenFreed: @escaping @Sendable () -> Void) { self.whenFreed = whenFreed }
+    deinit { whenFreed() }
+}
+
+@Suite struct LanePiecesTests {
+    private struct Pieces: AnswerPieces {
+        var left = 3
+        let stuff: Stuff
+        mutating func next() -> [UInt8]? {
+            left -= 1
+            return left < 0 ? nil : [UInt8(left)]
+        }
+    }
+
+    /// Whether the lane freed the stuff of an answer; and the pieces that were sent.
+    private func sent(failingAt last: UInt8?) async -> (freedByLane: [Bool], pieces: [UInt8]) {
+        let freed = Mutex<[Bool]>([])
+        let pieces = LanePieces(
+            Pieces(stuff: Stuff { freed.withLock { $0.append(QueryLaneTests.makesWay) } }),
+            QueryLanes.Executors(wide: 1, processors: 1).wide)
+        var sent: [UInt8] = []
+        try? await pieces.handOver { piece in
+            if piece.first == last { throw CancellationError() }
+            sent += piece
+        }
+        return (freed.withLock { $0 }, sent)
+    }
+
+    @Test func theLaneFreesWhatAnAnswerWasMadeFrom() async {
+        let whole = await sent(failingAt: nil)
+        #expect(whole.freedByLane == [true])
+        #expect(whole.pieces == [2, 1, 0])
+    }
+
+    @Test func itFreesThatOfAnAnswerThatNobodyTakesToo() async {
+        let cut = await sent(failingAt: 1)
+        #expect(cut.freedByLane == [true])
+        #expect(cut.pieces == [2])
+    }
+}
+
 @Suite struct SpareProcessorsTests {
     private final class Count: Sendable { let value = Atomic<Int>(0) }
 
-    private func part(_ part: Double, busy: Double, idle: Double?) -> Double {
-        SpareProcessors.part(after: part, busy: busy, idle: idle, processors: 4)
+    /// Of four processors.
+    private func share(_ share: Double, own: Double = 1, others: Double, idle: Double?) -> Double {
+        SpareProcessors.share(after: share, own: own, others: others, idle: idle, processors: 4)
     }
 
     @Test func whoeverIsAloneWorksAllTheTime() {
-        #expect(part(0.1, busy: 0, idle: 0) == 1)
-        #expect(part(0.1, busy: 0.11, idle: 0) == 1)
+        #expect(share(0.1, others: 0, idle: 0) == 1)
+        #expect(share(0.1, others: 0.11, idle: 0) == 1)
     }
 
-    @Test func whileOthersLackProcessorsAPoolRestsMoreAndMoreAndNeverForGood() {
+    @Test func whileOthersLackProcessorsAPoolHasLessAndLessAndNeverNothing() {
+        #expect(share(1, own: 4, others: 2, idle: 0) == 0.5)
+        // What it does not use it does not keep.
+        #expect(share(1, own: 1, others: 2, idle: 0) == 0.125)
         var now = 1.0
-        for _ in 0..<4 { now = part(now, busy: 2, idle: 0.1) }
-        #expect((0.2...0.3).contains(now))
-        for _ in 0..<40 { now = part(now, busy: 2, idle: 0) }
+        for _ in 0..<6 { now = share(now, own: 4 * now, others: 2, idle: 0.1) }
         #expect(now == SpareProcessors.least)
     }
 
     @Test func whatIsFreeIsTakenAgain() {
         var now = SpareProcessors.least
-        for _ in 0..<40 { now = part(now, busy: 2, idle: 1) }
+        now = share(now, others: 2, idle: 1.4)
+        #expect((0.09...0.11).contains(now))
+        for _ in 0..<40 { now = share(now, others: 2, idle: 1.4) }
         #expect(now == 1)
     }
 
-    @Test func whereIdleTimeIsNotToldNobodyRests() { #expect(part(0.5, busy: 4, idle: nil) == 1) }
+    @Test func aWholeProcessorIsLeftFree() {
+        #expect(share(0.5, own: 2, others: 1, idle: 0.9) < 0.5)
+        #expect(share(0.5, own: 2, others: 1, idle: 1.1) > 0.5)
+        // Half of the only one; of many some more.
+        #expect(SpareProcessors.freeShare(of: 1) == 0.5)
+        #expect(SpareProcessors.freeShare(of: 2) == 0.5)
+        #expect(SpareProcessors.freeShare(of: 64) == 0.15)
+    }
 
-    @Test func aRestMakesUpForTheWorkBeforeIt() {
-        #expect(ThreadPace.rest(after: 1_000_000, part: 1) == 0)
-        #expect(ThreadPace.rest(after: 1_000_000, part: 0.25) == 3_000_000)
-        #expect(ThreadPace.rest(after: .max, part: 0.02) == 500_000_000)
-        #expect(ThreadPace.rest(after: 5, part: 0) == 0)
+    @Test func whereIdleTimeIsNotToldNobodyRests() { #expect(share(0.5, others: 4, idle: nil) == 1) }
+
+    @Test func whatOneThreadWorksAllOfThePoolOwe() {
+        var account = SpareProcessors.Account(processors: 2)
+        #expect(account.rest(after: 1_000_000, at: 5) == 0)
+        account.share = 0.05
+        // A tenth of a processor pays a millisecond of work in ten.
+        #expect(account.rest(after: 1_000_000, at: 5) == 10_000_000)
+        #expect(account.rest(after: 1_000_000, at: 5) == 20_000_000)
+        #expect(account.rest(after: 0, at: 15_000_005) == 5_000_000)
+        #expect(account.rest(after: 0, at: 20_000_005) == 0)
+        #expect(account.rest(after: 0, at: 90_000_005) == 0)
+        #expect(account.rest(after: 2_000_000, at: 90_000_005) == 20_000_000)
+    }
+
+    @Test func aLongStretchIsPaidForWholeAndInPieces() {
+        var account = SpareProcessors.Account(processors: 2)
+        account.share = 0.05
+        var (now, rests) = (UInt64(1), 0)
+        var rest = account.rest(after: 200_000_000, at: now)
+        while rest > 0 {
+            #expect(rest <= SpareProcessors.Account.longest)
+            now += rest
+            rests += 1
+            rest = account.rest(after: 0, at: now)
+        }
+        #expect((1_999_000_000...2_001_000_000).contains(now))
+        #expect(rests >= 40)
+    }
+
+    @Test func ofThoseThatRestOneGoesOnAtATime() {
+        var account = SpareProcessors.Account(processors: 2)
+        account.share = 0.05
+        #expect(account.rest(after: 1_000_000, at: 1) == 10_000_000)
+        #expect(account.rest(after: 0, ahead: 2_000_000, at: 10_000_001) == 0)
+        #expect(account.rest(after: 0, ahead: 2_000_000, at: 10_000_001) == 20_000_000)
+        // It worked half of what it had entered.
+        #expect(account.rest(after: -1_000_000, at: 10_000_001) == 10_000_000)
+        #expect(account.rest(after: -5_000_000, at: 10_000_001) == 0)
+        #expect(account.rest(after: 1_000_000, at: 10_000_001) == 10_000_000)
+    }
+
+    @Test func whoHasTheMachineOwesNothing() {
+        var account = SpareProcessors.Account(processors: 2)
+        account.share = 0.05
+        #expect(account.rest(after: 1_000_000_000, at: 1) > 0)
+        account.share = 1
+        #expect(account.rest(after: 1_000_000_000, at: 2) == 0)
+        account.share = 0.05
+        #expect(account.rest(after: 0, at: 3) == 0)
     }
 
     @Test func aPoolThatMakesWayLosesNoJob() async throws {

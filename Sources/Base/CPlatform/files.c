@@ -34,6 +34,15 @@ static _Thread_local void *context;
 void *varve_thread_context(void) { return context; }
 void varve_set_thread_context(void *value) { context = value; }
 
+void varve_name_thread(const char *name) {
+#if defined(__linux__)
+    char cut[16];
+    strncpy(cut, name, sizeof cut - 1);
+    cut[sizeof cut - 1] = 0;
+    (void)pthread_setname_np(pthread_self(), cut);
+#endif
+}
+
 int varve_thread_clock(void) {
 #if defined(__linux__)
     clockid_t clock;

@@ -25,7 +25,7 @@ public struct Environment: Sendable {
     /// The real world.
     public static let live = Environment(
         fileSystem: LiveFileSystem(), time: LiveTimeSource(), random: LiveRandomSource(),
-        blocking: BlockingThreads(threads: 8), heavyExecutor: ThreadTaskExecutor(threads: 1))
+        blocking: BlockingThreads(threads: 8), heavyExecutor: ThreadTaskExecutor(name: "merges", threads: 1))
 
     /// A task of this world. A plain `Task {}` would escape a seeded executor.
     @discardableResult

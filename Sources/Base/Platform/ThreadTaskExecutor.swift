@@ -4,8 +4,8 @@ public final class ThreadTaskExecutor: TaskExecutor {
     private let threads: BlockingThreads
 
     /// - Parameters: as those of `BlockingThreads`.
-    public init(threads: Int, makesWayOn processors: Int? = nil) {
-        self.threads = BlockingThreads(threads: threads, makesWayOn: processors)
+    public init(name: String, threads: Int, makesWayOn processors: Int? = nil) {
+        self.threads = BlockingThreads(name: name, threads: threads, makesWayOn: processors)
     }
 
     public func enqueue(_ job: consuming ExecutorJob) {

@@ -144,6 +144,7 @@ extension Database: MetricDatabase {
         gauge("varve_index_bytes", "Memory of the label index.", Double(metrics.indexBytes))
         for (cache, bytes) in [
             ("objects", engine.cachedBytes), ("tails", metrics.tailBytes), ("pages", metrics.pageBytes),
+            ("row_indexes", metrics.rowIndexBytes),
             ("older_indexes", metrics.olderIndexBytes),
         ] {
             found.append(

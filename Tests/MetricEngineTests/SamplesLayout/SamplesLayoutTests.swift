@@ -41,6 +41,9 @@ struct SampleRows: Equatable {
             ])
     }
 
+    /// A file of them, as a flush writes it.
+    func flushed(_ layout: SamplesLayout) throws -> Bytes { try file(self, layout, .flush) }
+
     /// Series of every kind of value and of many lengths.
     static func random(seed: UInt64, series: Int, most: Int) -> SampleRows {
         var random = SeededGenerator(seed: seed)

@@ -43,6 +43,9 @@ static inline void varve_prefetch(const void *address) { __builtin_prefetch(addr
 void *varve_thread_context(void);
 void varve_set_thread_context(void *value);
 
+/// Names the calling thread, for `top -H` and profilers: 15 bytes at most, the rest is cut off.
+void varve_name_thread(const char *name);
+
 /// The clock of the calling thread's CPU time, for `varve_clock_nanoseconds`; 0 where there is none.
 int varve_thread_clock(void);
 

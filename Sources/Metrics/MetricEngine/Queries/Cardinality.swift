@@ -18,6 +18,8 @@ public struct MetricStatistics: Sendable, Equatable {
     public var tailBytes = 0
     /// Bytes of the unpacked pages that are kept for queries, about.
     public var pageBytes = 0
+    /// Bytes of what finds rows in large row groups, about.
+    public var rowIndexBytes = 0
     /// Bytes of the series indexes of older segments, about.
     public var olderIndexBytes = 0
     /// Metric families with metadata.
@@ -69,6 +71,7 @@ extension MetricStore {
         statistics.indexBytes += registry.spellings.memory
         statistics.tailBytes = tails.memory
         statistics.pageBytes = samplesLayout?.cachedBytes ?? 0
+        statistics.rowIndexBytes = samplesLayout?.indexBytes ?? 0
         statistics.olderIndexBytes = indexes.memory
         statistics.metadataFamilies = metadataCache.all.count
         return statistics

@@ -1,5 +1,6 @@
 import MetricModel
 import Parquet
+import Platform
 import StorageEngine
 
 /// The newest sample of each of some ids, found source by source.
@@ -29,6 +30,7 @@ struct NewestSamples {
     mutating func take(_ sources: [ScanSource], _ counters: ScanCounters, _ tails: TailCache) async throws {
         for source in sources.reversed() {
             try Task.checkCancellation()
+            RestingPoint.pass()
             if found == keys.count {
                 earliest = newest.min() ?? Self.none
                 if earliest >= source.last { continue }
@@ -67,6 +69,7 @@ struct NewestSamples {
     private mutating func read(_ cursor: SamplesCursor, _ counters: ScanCounters) async throws {
         while let rows = try await cursor.nextRows() {
             try Task.checkCancellation()
+            RestingPoint.pass()
             counters.add { $0.rowsRead += UInt64(rows.count) }
             add(rows)
         }
@@ -120,6 +123,7 @@ struct NewestSamples {
         }
         while let rows = try await rest.nextRows() {
             try Task.checkCancellation()
+            RestingPoint.pass()
             counters.add { $0.rowsRead += UInt64(rows.count) }
             var row = 0
             for piece in rows.series {

@@ -76,6 +76,7 @@ final class SegmentIndexCache: Sendable {
         let scan = snapshot.scan(ScanRequest(table: SeriesTable.number, segment: segment))
         while let batch = try await scan.next() {
             try Task.checkCancellation()
+            RestingPoint.pass()
             let rows = try SeriesRows(batch)
             for row in 0..<rows.count {
                 let (ordinal, isNew) = index.insert(metric: rows.metrics[row], labels: rows.labels[row])

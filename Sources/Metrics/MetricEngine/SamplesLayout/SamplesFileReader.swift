@@ -6,7 +6,8 @@ import Synchronization
 
 /// An open samples file.
 ///
-/// - What finds rows in a row group (`SamplesRowIndex`) is decoded once and kept while it is small.
+/// - What finds rows in a row group (`SamplesRowIndex`) is decoded once and kept while it is small; large ones share a bound
+///   (`RowIndexCache`).
 /// - Pages that queries unpack are kept among those of all files (`PageCache`).
 final class SamplesFileReader: TableFileReader {
     let file: ParquetFile
@@ -15,25 +16,30 @@ final class SamplesFileReader: TableFileReader {
     private let cache: PageCache
     private let fileNumber: UInt64
     private let indexes = Mutex<[Int: SamplesRowIndex]>([:])
+    private let largeIndexes: RowIndexCache
     private let everyID = Mutex<[Int64]?>(nil)
     /// 8 bytes each.
     private static let mostIDs = 1 << 21
     private let pagesOfGroups = Mutex<[Int: SamplesPages]>([:])
-    /// Entries of an index that is kept: 16 bytes each.
+    /// Entries of an index that is kept as long as the file is open: 16 bytes each.
     private static let mostKept = 65_536
 
     init(
-        _ file: ParquetFile, schema: Schema, cache: PageCache,
+        _ file: ParquetFile, schema: Schema, cache: PageCache, largeIndexes: RowIndexCache,
         learnMetricName: @escaping @Sendable (Int64, String) -> Void
     ) {
         self.file = file
         self.schema = schema
         self.cache = cache
+        self.largeIndexes = largeIndexes
         self.learnMetricName = learnMetricName
         fileNumber = cache.newFile()
     }
 
-    deinit { cache.forget(file: fileNumber) }
+    deinit {
+        cache.forget(file: fileNumber)
+        largeIndexes.forget(ObjectIdentifier(self))
+    }
 
     var rowCount: UInt64 { UInt64(file.rowCount) }
 
@@ -43,6 +49,8 @@ final class SamplesFileReader: TableFileReader {
 
     func rowIndex(_ rowGroup: Int) async throws -> SamplesRowIndex {
         if let known = indexes.withLock({ $0[rowGroup] }) { return known }
+        let place = RowIndexCache.Key(file: ObjectIdentifier(self), rowGroup: rowGroup)
+        if let known = largeIndexes.index(place) { return known }
         let columns = try await file.read([
             PageRequest(rowGroup: rowGroup, column: SamplesFormat.Leaf.seriesID.rawValue),
             PageRequest(rowGroup: rowGroup, column: SamplesFormat.Leaf.valueDivisor.rawValue),
@@ -50,7 +58,11 @@ final class SamplesFileReader: TableFileReader {
         let index = try SamplesRowIndex(
             series: columns[0], divisors: columns[1], rows: file.metadata.rowGroups[rowGroup].rowCount,
             place: "\(file.name), row group \(rowGroup)")
-        if index.entries <= Self.mostKept { indexes.withLock { $0[rowGroup] = index } }
+        if index.entries <= Self.mostKept {
+            indexes.withLock { $0[rowGroup] = index }
+        } else {
+            largeIndexes.keep(index, at: place)
+        }
         return index
     }
 

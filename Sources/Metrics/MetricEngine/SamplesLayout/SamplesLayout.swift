@@ -43,6 +43,11 @@ public struct SamplesLayout: FileLayout {
     /// Bytes of unpacked pages that are kept.
     public var cachedBytes: Int { cache.memory }
 
+    private let largeIndexes = RowIndexCache(limit: 32 << 20)
+
+    /// Bytes of the row indexes of large row groups, of at most 32 MiB.
+    public var indexBytes: Int { largeIndexes.memory }
+
     public init(
         metricName: @escaping @Sendable (Int64) -> String?,
         learnMetricName: @escaping @Sendable (Int64, String) -> Void = { _, _ in }, options: Options = Options()
@@ -73,6 +78,7 @@ public struct SamplesLayout: FileLayout {
             throw StorageError(
                 .foreign, "\(name) is not a file of samples in format \(SamplesFormat.version); it was not read")
         }
-        return SamplesFileReader(file, schema: schema, cache: cache, learnMetricName: learnMetricName)
+        return SamplesFileReader(
+            file, schema: schema, cache: cache, largeIndexes: largeIndexes, learnMetricName: learnMetricName)
     }
 }

@@ -12,6 +12,8 @@ struct SamplesRowIndex: Sendable {
     private(set) var divisorEnds: [Int] = []
 
     var entries: Int { ids.count + divisors.count }
+    /// Bytes held.
+    var memory: Int { (ids.capacity + ends.capacity + divisors.capacity + divisorEnds.capacity) * 8 }
 
     init(series: ColumnPages, divisors: ColumnPages, rows: Int, place: String) throws {
         try Self.forEachRun(

@@ -24,10 +24,11 @@ struct QueryLanes: Sendable {
 
         init() {}
 
-        /// - Parameter wide: queries of the wide lane at once. Some threads more are for questions about labels.
-        init(wide: Int, processors: Int) {
-            quick = ThreadTaskExecutor(threads: max(processors, 2))
-            self.wide = ThreadTaskExecutor(threads: wide + 2, makesWayOn: processors)
+        /// - Parameter wide: queries of the wide lane at once. Some threads more are for questions about labels, which would
+        ///   wait for a whole query otherwise.
+        init(wide slots: Int, processors: Int) {
+            quick = ThreadTaskExecutor(name: "quick queries", threads: max(processors, 2))
+            wide = ThreadTaskExecutor(name: "wide queries", threads: slots + 2, makesWayOn: processors)
         }
     }
 

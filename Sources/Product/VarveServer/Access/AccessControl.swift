@@ -42,7 +42,7 @@ final class AccessControl: Sendable {
     private let state = Mutex(State())
     private let hash: KeyedHash128
     /// One for the process: it is never given back.
-    private static let checker = BlockingThreads(threads: 1)
+    private static let checker = BlockingThreads(name: "passwords", threads: 1)
 
     init(random: any RandomSource) { hash = KeyedHash128(random: random) }
 

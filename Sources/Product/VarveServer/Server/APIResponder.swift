@@ -123,11 +123,11 @@ struct APIResponder: HTTPResponder {
             return Response(
                 status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
         case .pieces(let pieces):
+            let pieces = LanePieces(pieces, api.lanes.executor(.wide))
             return Response(
                 status: status, headers: headers,
                 body: ResponseBody { writer in
-                    let pieces = LanePieces(pieces, api.lanes.executor(.wide))
-                    while let piece = await pieces.next() { try await writer.write(ByteBuffer(bytes: piece)) }
+                    try await pieces.handOver { try await writer.write(ByteBuffer(bytes: $0)) }
                     try await writer.finish(nil)
                 })
         }
@@ -144,10 +144,10 @@ struct APIResponder: HTTPResponder {
                 try await writer.finish(nil)
             }
         case .pieces(let pieces):
+            let pieces = LanePieces(pieces, api.lanes.executor(.wide))
             return ResponseBody { writer in
                 let stream = try GzipStream(coding)
-                let pieces = LanePieces(pieces, api.lanes.executor(.wide))
-                while let short = try await pieces.next({ try stream.compress($0) }) {
+                try await pieces.handOver({ try stream.compress($0) }) { short in
                     if !short.isEmpty { try await writer.write(ByteBuffer(bytes: short)) }
                 }
                 try await writer.write(ByteBuffer(bytes: try stream.finish()))
