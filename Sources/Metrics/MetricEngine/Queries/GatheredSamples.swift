@@ -61,6 +61,8 @@ struct GatheredSamples {
         sourcesToCome = toCome
     }
     private var sourcesToCome = 1
+    /// Rows of a source from which on as many are expected of each source to come.
+    private static let worthRoom = 4
 
     /// Rows of an object, where a key comes once.
     /// - Returns: samples more than before.
@@ -101,7 +103,8 @@ struct GatheredSamples {
             ? entries[at].timestamps[gathered - 1] < first
             : entries[at].whole.timestamps.last.map { $0 < first } ?? true
         if isLater {
-            if gathered == 0 {
+            // Series of a sample here and there would get more than they take.
+            if gathered == 0, timestamps.count >= Self.worthRoom {
                 let room = min(timestamps.count * sourcesToCome, 1_024)
                 entries[at].timestamps.reserveCapacity(room)
                 entries[at].values.reserveCapacity(room)
