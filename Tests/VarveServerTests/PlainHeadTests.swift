@@ -41,6 +41,11 @@ import Testing
         let long = "POST /w HTTP/1.1\r\nHost: x\r\nA: \(String(repeating: "a", count: PlainHead.mostBytes))"
         #expect(Self.read(long) == .other)
         #expect(Self.read(long + "\r\n\r\n") == .other)
+        func fields(_ count: Int) -> PlainHead.Reading {
+            Self.read("GET /q HTTP/1.1\r\nHost: x\r\n" + String(repeating: "A: b\r\n", count: count - 1) + "\r\n")
+        }
+        #expect(fields(PlainHead.mostFields) != .other)
+        #expect(fields(PlainHead.mostFields + 1) == .other)
     }
 
     @Test func fieldsAreFoundWhateverTheirCase() throws {

@@ -6,6 +6,7 @@ import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 import NIOSSL
 import Platform
+import Synchronization
 
 /// One connection: Hummingbird's HTTP/1 channel with handlers of ours.
 ///
@@ -14,7 +15,7 @@ import Platform
 /// `WriteHandler` tells the two behind it of the requests that it answers itself, so that idle time-out, slow heads and
 /// graceful shutdown see writes as they see everything else.
 struct APIChannel: ServerChildChannel, HTTPChannelHandler {
-    typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+    typealias Value = AcceptedConnection
 
     let responder: HTTPChannelHandler.Responder
     let api: PrometheusAPI
@@ -42,14 +43,37 @@ struct APIChannel: ServerChildChannel, HTTPChannelHandler {
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: tls != nil))
             try pipeline.addHandler(watch)
             try pipeline.addHandler(life)
-            return try NIOAsyncChannel(
-                wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+            return AcceptedConnection(
+                try NIOAsyncChannel(
+                    wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true)))
         }
     }
 
-    func handle(
-        value asyncChannel: NIOCore.NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>, logger: Logging.Logger
-    ) async {
-        await handleHTTP(asyncChannel: asyncChannel, logger: logger)
+    func handle(value: AcceptedConnection, logger: Logging.Logger) async {
+        await handleHTTP(asyncChannel: value.take(), logger: logger)
+    }
+}
+
+/// A connection that was accepted and waits to be handled.
+///
+/// - A server that stops lets go of those that it has not begun to handle. NIO ends the process when the writer of a channel
+///   is let go of unfinished, so the connection is closed here.
+final class AcceptedConnection: ServerChildChannelValue {
+    private let asyncChannel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+    private let isTaken = Atomic<Bool>(false)
+
+    init(_ channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>) { asyncChannel = channel }
+
+    var channel: any Channel { asyncChannel.channel }
+
+    /// For who handles it: that closes it.
+    func take() -> NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart> {
+        isTaken.store(true, ordering: .relaxed)
+        return asyncChannel
+    }
+
+    deinit {
+        guard !isTaken.load(ordering: .relaxed) else { return }
+        Task { [asyncChannel] in try? await asyncChannel.executeThenClose { _, _ in } }
     }
 }

@@ -35,11 +35,14 @@ struct PlainHead: Equatable {
 
     /// A head that is longer goes to the general parser.
     static let mostBytes = 16 << 10
+    /// One with more fields, too, which has a bound for all.
+    static let mostFields = 64
 
     static func read(_ bytes: UnsafeRawBufferPointer) -> Reading {
         var head = PlainHead()
         var start = 0
         var isFirst = true
+        var fields = 0
         while let end = lineEnd(bytes, from: start) {
             guard end < mostBytes, end > start, bytes[end - 1] == carriageReturn else { return .other }
             let line = start..<end - 1
@@ -50,8 +53,9 @@ struct PlainHead: Equatable {
             } else if line.isEmpty {
                 head.length = start
                 return head.hasHost ? .whole(head) : .other
-            } else if !head.takeField(bytes, line) {
-                return .other
+            } else {
+                fields += 1
+                guard fields <= mostFields, head.takeField(bytes, line) else { return .other }
             }
         }
         return bytes.count < mostBytes ? .incomplete : .other
