@@ -1,8 +1,7 @@
 import Platform
 import Synchronization
 
-/// Pages that queries have unpacked, kept for the next ones. The oldest goes first, but one that was used since it was last
-/// looked at is passed over once.
+/// Pages that queries have unpacked, kept for the next ones.
 ///
 /// - Pages never change. Those of a file go with its reader.
 final class PageCache: Sendable {
@@ -13,31 +12,8 @@ final class PageCache: Sendable {
         var page: UInt32
     }
     private struct State {
-        var pages: [Key: (page: IntegerPage, wasUsed: Bool)] = [:]
-        var total = 0
+        var pages = SecondChance<Key, IntegerPage>()
         var files: UInt64 = 0
-        /// In order of arrival, from `head` on.
-        var queue: [Key] = []
-        var head = 0
-
-        mutating func evict(to limit: Int) {
-            while total > limit, head < queue.count {
-                let key = queue[head]
-                head += 1
-                guard let entry = pages[key] else { continue }
-                if entry.wasUsed {
-                    pages[key]?.wasUsed = false
-                    queue.append(key)
-                } else {
-                    pages[key] = nil
-                    total -= entry.page.memory
-                }
-            }
-            if head > 1_024, head > queue.count / 2 {
-                queue.removeFirst(head)
-                head = 0
-            }
-        }
     }
     private let limit: Int
     private let state = Mutex(State())
@@ -45,7 +21,7 @@ final class PageCache: Sendable {
     init(limit: ByteCount) { self.limit = limit.bytes }
 
     /// Bytes held, about.
-    var memory: Int { state.withLock { $0.total } }
+    var memory: Int { state.withLock { $0.pages.totalSize } }
 
     /// A number for a file that is opened.
     func newFile() -> UInt64 {
@@ -61,33 +37,18 @@ final class PageCache: Sendable {
             var key = chunk
             return numbers.map { number in
                 key.page = UInt32(truncatingIfNeeded: number)
-                guard let found = state.pages[key] else { return nil }
-                if !found.wasUsed { state.pages[key]?.wasUsed = true }
-                return found.page
+                return state.pages.use(key)
             }
         }
     }
 
     func keep(_ page: IntegerPage, at key: Key) {
         guard page.memory <= limit / 16 else { return }
-        state.withLock { state in
-            guard state.pages[key] == nil else { return }
-            state.pages[key] = (page, false)
-            state.queue.append(key)
-            state.total += page.memory
-            state.evict(to: limit)
-        }
+        state.withLock { $0.pages.keep(page, at: key, size: page.memory, limit: limit) }
     }
 
     /// Nobody will ask for pages of this file again.
     func forget(file: UInt64) {
-        state.withLock { state in
-            for (key, entry) in state.pages where key.file == file {
-                state.pages[key] = nil
-                state.total -= entry.page.memory
-            }
-            state.queue = state.queue[state.head...].filter { $0.file != file }
-            state.head = 0
-        }
+        state.withLock { $0.pages.forget { $0.file == file } }
     }
 }

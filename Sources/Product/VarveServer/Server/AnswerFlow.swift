@@ -1,4 +1,3 @@
-import HTTPTypes
 import NIOCore
 import Platform
 import Synchronization
@@ -41,7 +40,7 @@ final class AnswerFlow: Sendable {
             let answer = await api.answer(request)
             switch answer.body {
             case .whole(let body):
-                let bytes = Self.head(of: answer, date: date, length: body.count, body: body)
+                let bytes = AnswerText.whole(answer, body, date: date)
                 loop.execute { [self] in
                     send(bytes, nil)
                     end()
@@ -71,7 +70,7 @@ final class AnswerFlow: Sendable {
     }
 
     private func sendPieces(_ pieces: LanePieces, _ answer: APIAnswer, date: String) async {
-        var bytes = Self.head(of: answer, date: date, length: nil, body: [])
+        var bytes = AnswerText.head(answer, date: date, .pieces, capacity: 0)
         while let piece = await pieces.next() {
             guard !Task.isCancelled else { break }
             bytes.writeString(String(piece.count, radix: 16) + "\r\n")
@@ -116,34 +115,5 @@ final class AnswerFlow: Sendable {
             return state.waiter
         }
         waiter?.resume()
-    }
-
-    /// Status line and fields, and a body that is whole.
-    /// - Parameter length: nil: pieces follow.
-    private static func head(of answer: APIAnswer, date: String, length: Int?, body: [UInt8]) -> ByteBuffer {
-        var text = ByteBufferAllocator().buffer(capacity: 320 + body.count)
-        if answer.status == 200 {
-            text.writeStaticString("HTTP/1.1 200 OK\r\n")
-        } else {
-            text.writeString("HTTP/1.1 \(answer.status) \(HTTPResponse.Status(code: answer.status).reasonPhrase)\r\n")
-        }
-        for (name, value) in answer.headers {
-            text.writeString(name)
-            text.writeStaticString(": ")
-            text.writeString(value)
-            text.writeStaticString("\r\n")
-        }
-        if ContentCoding.isWorthwhile(answer.body) { text.writeStaticString("vary: accept-encoding\r\n") }
-        text.writeStaticString("date: ")
-        text.writeString(date)
-        if let length {
-            text.writeStaticString("\r\ncontent-length: ")
-            text.writeString(String(length))
-        } else {
-            text.writeStaticString("\r\ntransfer-encoding: chunked")
-        }
-        text.writeStaticString("\r\n\r\n")
-        text.writeBytes(body)
-        return text
     }
 }

@@ -1,4 +1,3 @@
-import HTTPTypes
 import NIOCore
 import Platform
 
@@ -244,7 +243,8 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func send(_ answer: APIAnswer, _ context: ChannelHandlerContext) {
         // Nobody is there any more.
         guard context.channel.isActive else { return }
-        context.writeAndFlush(wrapOutboundOut(text(of: answer, context)), promise: nil)
+        context.writeAndFlush(
+            wrapOutboundOut(AnswerText.whole(answer, answer.wholeBody, date: dateText())), promise: nil)
         goOn(context)
     }
 
@@ -257,25 +257,6 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelReadComplete()
         if case .answering = phase { return }
         resume(context)
-    }
-
-    private func text(of answer: APIAnswer, _ context: ChannelHandlerContext) -> ByteBuffer {
-        let body = answer.wholeBody
-        var text = context.channel.allocator.buffer(capacity: 320 + body.count)
-        text.writeString("HTTP/1.1 \(answer.status) \(HTTPResponse.Status(code: answer.status).reasonPhrase)\r\n")
-        for (name, value) in answer.headers {
-            text.writeString(name)
-            text.writeStaticString(": ")
-            text.writeString(value)
-            text.writeStaticString("\r\n")
-        }
-        text.writeStaticString("date: ")
-        text.writeString(dateText())
-        // 204 must not have a length (RFC 9110, 8.6).
-        if answer.status != 204 { text.writeString("\r\ncontent-length: \(body.count)") }
-        text.writeStaticString("\r\n\r\n")
-        text.writeBytes(body)
-        return text
     }
 
     private func dateText() -> String {

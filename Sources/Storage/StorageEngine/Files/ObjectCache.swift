@@ -3,8 +3,7 @@ import Parquet
 import Platform
 import Synchronization
 
-/// Small objects whole, in memory: what is read once is read again soon. The oldest goes first, but one that was used
-/// since it was last looked at is passed over once: no search, whatever the number of objects.
+/// Small objects whole, in memory: what is read once is read again soon.
 ///
 /// - Objects never change under a key, so a copy can never be stale.
 final class ObjectCache: Sendable {
@@ -13,35 +12,9 @@ final class ObjectCache: Sendable {
     /// …where its bytes come over a network: what is not asked for costs as much as what is.
     static let largestRemoteObject: UInt64 = 128 << 10
 
-    private struct State {
-        var bytes: [ObjectKey: (content: Bytes, wasUsed: Bool)] = [:]
-        var total = 0
-        /// In order of arrival, from `head` on; keys that were forgotten stay until their turn.
-        var queue: [ObjectKey] = []
-        var head = 0
-
-        mutating func evict(to limit: Int) {
-            while total > limit, head < queue.count {
-                let key = queue[head]
-                head += 1
-                guard let entry = bytes[key] else { continue }
-                if entry.wasUsed {
-                    bytes[key]?.wasUsed = false
-                    queue.append(key)
-                } else {
-                    bytes[key] = nil
-                    total -= entry.content.count
-                }
-            }
-            if head > 64, head > queue.count / 2 {
-                queue.removeFirst(head)
-                head = 0
-            }
-        }
-    }
     let store: any ObjectStore
     private let limit: Int
-    private let state = Mutex(State())
+    private let contents = Mutex(SecondChance<ObjectKey, Bytes>())
 
     init(store: any ObjectStore, limit: ByteCount) {
         self.store = store
@@ -49,15 +22,11 @@ final class ObjectCache: Sendable {
     }
 
     /// Bytes held.
-    var memory: Int { state.withLock { $0.total } }
+    var memory: Int { contents.withLock { $0.totalSize } }
 
     /// The whole object, when it is small enough to be kept.
     func whole(_ key: ObjectKey, size: UInt64) async throws(ObjectStoreError) -> Bytes? {
-        let known = state.withLock { state -> Bytes? in
-            state.bytes[key]?.wasUsed = true
-            return state.bytes[key]?.content
-        }
-        if let known { return known }
+        if let known = contents.withLock({ $0.use(key) }) { return known }
         let largest = store.isRemote ? Self.largestRemoteObject : Self.largestObject
         guard size <= min(largest, UInt64(limit / 4)) else { return nil }
         // By range where that is what a cache of the store keeps.
@@ -68,26 +37,10 @@ final class ObjectCache: Sendable {
 
     func keep(_ content: Bytes, at key: ObjectKey) {
         guard UInt64(content.count) <= Self.largestObject, content.count <= limit / 4 else { return }
-        state.withLock { state in
-            guard state.bytes[key] == nil else { return }
-            state.bytes[key] = (content, false)
-            state.queue.append(key)
-            state.total += content.count
-            state.evict(to: limit)
-        }
+        contents.withLock { $0.keep(content, at: key, size: content.count, limit: limit) }
     }
 
-    func forget(_ key: ObjectKey) {
-        state.withLock { state in
-            guard let gone = state.bytes.removeValue(forKey: key) else { return }
-            state.total -= gone.content.count
-            // Names of what is gone are not kept without bound.
-            if state.queue.count > 64, state.queue.count > 2 * state.bytes.count {
-                state.queue = state.queue[state.head...].filter { state.bytes[$0] != nil }
-                state.head = 0
-            }
-        }
-    }
+    func forget(_ key: ObjectKey) { contents.withLock { $0.forget(key) } }
 }
 
 /// One object as bytes that can be read by range.

@@ -6,6 +6,7 @@ import Synchronization
 ///   quiet gives its memory back at its next flush.
 /// - A block is given out for exactly the size that it has; small ones go straight to the allocator.
 final class ChunkMemory: Sendable {
+    /// Reason for @unchecked: a block in here is nobody else's; who takes it is its only owner.
     private struct Block: @unchecked Sendable {
         let base: UnsafeMutableRawPointer
     }

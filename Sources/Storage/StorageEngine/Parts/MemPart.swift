@@ -155,10 +155,7 @@ struct MemPartView: Sendable {
 }
 
 extension MemChunk {
-    /// The published rows that a scan wants, in key order, copied.
-    func sortedRows(_ rows: Int, _ scan: FileScan) -> RecordBatch { gather(wantedOrder(rows, scan)) }
-
-    /// …and where they stand.
+    /// Where the published rows stand that a scan wants, in key order.
     func wantedOrder(_ rows: Int, _ scan: FileScan) -> [UInt32] {
         var order = order(rows: rows)
         if let keys = scan.keys, let column = scan.selectionColumn {
@@ -303,16 +300,5 @@ final class MemChunkCursor: BatchCursor {
 
 extension BatchCursor {
     /// Whether a key may come several times, within one batch: rows from memory are as they arrived.
-    var mayRepeatKeys: Bool { self is MemChunkCursor || self is SingleBatchCursor }
-}
-
-/// A batch that is there already.
-final class SingleBatchCursor: BatchCursor {
-    private var batch: RecordBatch?
-    init(_ batch: RecordBatch) { self.batch = batch }
-    func next() async throws -> RecordBatch? {
-        defer { batch = nil }
-        guard let batch, !batch.isEmpty else { return nil }
-        return batch
-    }
+    var mayRepeatKeys: Bool { self is MemChunkCursor }
 }

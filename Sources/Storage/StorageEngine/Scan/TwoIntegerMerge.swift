@@ -104,7 +104,7 @@ final class TwoIntegerMerge: BatchCursor {
         return advance(least, to: end)
     }
 
-    /// Rows of one first key, when the sources that have it follow one another without overlap, as those of a flush do:
+    /// Rows of one first key, when the sources that have it follow one another without overlap, as chunks in memory do:
     /// each was written after the one before it.
     /// - Returns: nil when they do not, and nothing was noted; else the source whose batch is used up, if there is one.
     private func stepThroughRisingRuns(of first: Int64) -> Risen? {
