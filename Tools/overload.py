@@ -9,8 +9,8 @@
     slow         clients that do not read, do not send, and leave: others do not notice, nothing stays
     full         a disk that fills and is emptied again: 503 with Retry-After, nothing acknowledged lost
 
-Each attack goes on and off in turn, so that what the machine does otherwise strikes both; medians are compared, as `fair` of
-`load.Meter`. Ends with 1 when a demand is not met.
+Each attack goes on and off in turn, so that what the machine and the server's merges do otherwise strikes both; the `fair` rates of
+`load.Meter` are compared, their means. Ends with 1 when a demand is not met.
 """
 import os
 import socket
@@ -79,8 +79,8 @@ class Scene:
         time.sleep(seconds)
         return meter.end()
 
-    def beside(self, crowd, seconds, attack, rest, attackers, pairs=3):
-        """Stretches without and with the attack in turn; how much of the calm ones' fair rate the others have."""
+    def beside(self, crowd, seconds, attack, rest, attackers, pairs=10):
+        """Stretches without and with the attack in turn, many and short: merges of seconds' length strike here and there."""
         calm, beset = [], []
         length = max(2.0, seconds / 2 / pairs)
         for _ in range(pairs):
@@ -97,12 +97,12 @@ class Scene:
             rate = statistics.median(m.rate for m in meters)
             fair = statistics.median(m.fair for m in meters)
             shares = ", ".join(f"{key} {statistics.median(m.shares[key] for m in meters):.2f}" for key in meters[0].shares)
-            return rate, fair, f"{rate / 1e3:.0f} thousand samples/s ({fair / 1e3:.0f} fair; processors: {shares})"
-        (raw, fair, one), (raw_beside, fair_beside, two) = text(calm), text(beset)
-        self.say(f"without: {one}")
-        self.say(f"with:    {two}")
-        share = fair_beside / fair
-        return share, f"ingest {100 * share:.0f} % (raw {100 * raw_beside / raw:.0f} %) of what it is without"
+            return f"{rate / 1e3:.0f} thousand samples/s ({fair / 1e3:.0f} fair; processors: {shares})"
+        self.say(f"without: {text(calm)}")
+        self.say(f"with:    {text(beset)}")
+        share, raw = (statistics.mean(getattr(m, name) for m in beset) / statistics.mean(getattr(m, name) for m in calm)
+                      for name in ("fair", "rate"))
+        return share, f"ingest {100 * share:.0f} % (raw {100 * raw:.0f} %) of what it is without"
 
     def count(self, metric, steps):
         """Samples stored, sender by sender and in stretches: all at once would be more than one query may hold."""

@@ -44,6 +44,40 @@ import Testing
         #expect(byID == [labels[4], labels[3], labels[2], labels[1], labels[0]])
     }
 
+    /// Few metrics and many, jobs that one metric has and not the other, instances that begin alike, label sets without either.
+    @Test(arguments: UInt64(0)..<24)
+    func anyBatchIsRegisteredInThatOrder(seed: UInt64) async throws {
+        var random = SeededGenerator(seed: seed)
+        let metrics = seed % 4 == 3 ? TextRanks.most + 40 : 5
+        let jobs = seed % 4 == 2 ? TextRanks.most + 40 : 3
+        let hosts = ["", "h", "host-", "host-0", "host-00000", "\u{7f}\u{80}é"]
+        var all: Set<[String]> = []
+        for _ in 0..<(seed % 4 < 2 ? 300 : 800) {
+            let job = Int.random(in: 0...jobs, using: &random)
+            all.insert([
+                "m\(Int.random(in: 0..<metrics, using: &random))", job == 0 ? "" : "j\(job)",
+                hosts[Int.random(in: 0..<hosts.count, using: &random)] + "\(Int.random(in: 0..<30, using: &random))",
+                "\(Int.random(in: 0..<3, using: &random))",
+            ])
+        }
+        let batch = all.shuffled(using: &random)
+        let store = try await TestWorld(seed: seed).open()
+        try await store.write(
+            batch.map { one in
+                let pairs = zip(["__name__", "job", "instance", "mode"], one).filter { !$0.1.isEmpty }
+                return (Labels(pairs.map { ($0.0, $0.1) }), TestWorld.noon, 1)
+            })
+        let view = store.registry.view()
+        let byID = (0..<UInt32(batch.count)).sorted { view.ids[Int($0)] < view.ids[Int($1)] }.map { ordinal in
+            let labels = view.index.labels(of: ordinal)
+            return ["__name__", "job", "instance", "mode"].map { labels[$0] ?? "" }
+        }
+        let expected = batch.sorted { a, b in
+            zip(a, b).first { $0 != $1 }.map { $0.utf8.lexicographicallyPrecedes($1.utf8) } ?? false
+        }
+        #expect(byID == expected, "seed \(seed)")
+    }
+
     @Test func aSeriesIsLoggedOnceAndItsRowsFollowItIntoEachDay() async throws {
         var world = TestWorld(seed: 2)
         var store = try await world.open()

@@ -182,11 +182,12 @@ public final class MetricStore: Sendable {
 
     /// Samples with new series, or with series that are new in their segment.
     private func register(_ columns: SampleColumns) async throws(StorageError) -> AppendOutcome {
+        let prepared = registry.prepare(columns.newSeries)
         while true {
             var outcome = AppendOutcome()
             try await region.admit(bytes: columns.count * 24)
             let staging = try registration.withLock { _ throws(StorageError) -> Staging in
-                switch registry.register(columns) {
+                switch registry.register(columns, prepared) {
                 case .lacks(let needed): return .lacks(needed)
                 case .ready(let registration):
                     outcome = registration.outcome

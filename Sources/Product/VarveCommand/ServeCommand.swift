@@ -130,7 +130,11 @@ struct ServeCommand: AsyncParsableCommand {
             database: database, options: settings.serverOptions(checked.plan), access: access, environment: environment,
             logger: logger)
         let watch = FencingWatch(database, environment)
-        defer { watch.cancel() }
+        let freed = FreedMemoryReturn(environment)
+        defer {
+            watch.cancel()
+            freed.cancel()
+        }
         do {
             try await server.run(
                 onListening: { port in

@@ -71,6 +71,12 @@ public struct DistinctIntegers {
     public func sorted() -> [Int64] {
         var keys = slots.filter { $0 != Self.vacant }
         if hasVacant { keys.append(Self.vacant) }
+        var scratch = SortScratch()
+        let order = keys.withUnsafeBufferPointer { keys in
+            let varying = keys.reduce(0) { $0 | ($1 ^ keys[0]) }
+            return PackedOrder.grouped(keys, varying: UInt64(bitPattern: varying), &scratch)
+        }
+        if let order { return order.rows.map { keys[Int($0)] } }
         keys.sort()
         return keys
     }

@@ -85,8 +85,12 @@ struct LabelParser {
         return metric == nil ? .noMetricName : nil
     }
 
+    /// `__name__`, as a number.
+    private static let metricName: UInt64 = 0x5f5f_6e61_6d65_5f5f
+
     private static func isMetricName(_ base: UnsafeRawBufferPointer, _ name: Range<Int>) -> Bool {
-        name.count == 8 && base[name.lowerBound] == UInt8(ascii: "_") && base[name].elementsEqual("__name__".utf8)
+        name.count == 8
+            && UInt64(bigEndian: base.loadUnaligned(fromByteOffset: name.lowerBound, as: UInt64.self)) == metricName
     }
 
     private static func isUTF8(_ base: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {

@@ -61,44 +61,23 @@ struct LabelIndex: Sendable {
 
     /// The ordinal of a label set; nil when it is not here.
     /// - Parameter labels: canonical (`LabelEncoding`).
-    func find(metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer) -> UInt32? {
+    mutating func find(metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer) -> UInt32? {
+        var reader = LabelSetReader(view())
         var codes = LabelSetCodes()
-        let entry = takeApart(metric: metric, labels: labels, &codes) { _, _ in }
+        var entry = reader.takeApart(metric: metric, labels: labels, &codes) { _, _ in }
+        place(&entry, codes)
         return find(entry, codes)
     }
 
-    /// Takes a label set apart, behind what `codes` holds, for a `find` or an `insert` to come.
-    /// - Parameter note: given where each label's name and value lie in `labels`.
-    func takeApart(
-        metric: UnsafeRawBufferPointer, labels: UnsafeRawBufferPointer, _ codes: inout LabelSetCodes,
-        _ note: (Range<Int>, Range<Int>) -> Void
-    ) -> LabelSetCodes.Entry {
-        let start = codes.names.count
-        var isKnown = true
-        var cursor = LabelCursor(labels)
-        while let (name, value) = cursor.next() {
-            note(name, value)
-            let place = codes.names.count - start
-            let nameText = UnsafeRawBufferPointer(rebasing: labels[name])
-            var code: UInt32?
-            let nameCode = guessedName(place, nameText) ?? names.code(of: nameText)
-            if let nameCode {
-                code = values[Int(nameCode)].code(nearby: UnsafeRawBufferPointer(rebasing: labels[value]))
-            }
-            isKnown = isKnown && code != nil
-            codes.names.append(nameCode ?? LabelSetCodes.unknown)
-            codes.values.append(code ?? LabelSetCodes.unknown)
-        }
-        let metricCode = metrics.code(nearby: metric)
-        var entry = LabelSetCodes.Entry(metric: metricCode ?? LabelSetCodes.unknown, labels: start..<codes.names.count)
-        guard isKnown, let metricCode, let shape = shape(of: codes.names(of: entry)) else { return entry }
-        let hash = hashOf(metricCode, shape, codes.values(of: entry))
+    /// Says where a label set that was taken apart is if it is here, and has that place fetched.
+    func place(_ entry: inout LabelSetCodes.Entry, _ codes: LabelSetCodes) {
+        guard entry.isKnown, let shape = shape(of: codes.names(of: entry)) else { return }
+        let hash = hashOf(entry.metric, shape, codes.values(of: entry))
         identity.prefetch(hash)
         entry.place = .init(shape: shape, hash: hash)
-        return entry
     }
 
-    /// The ordinal of a label set that was taken apart; nil when it is not here.
+    /// The ordinal of a label set that was taken apart and placed; nil when it is not here.
     func find(_ entry: LabelSetCodes.Entry, _ codes: LabelSetCodes) -> UInt32? {
         guard let place = entry.place else { return nil }
         let values = codes.values(of: entry)
@@ -109,7 +88,7 @@ struct LabelIndex: Sendable {
         nameCodes == lastNames[...] ? lastShape : shapes[Array(nameCodes)]
     }
 
-    func find(metric: ArraySlice<UInt8>, labels: ArraySlice<UInt8>) -> UInt32? {
+    mutating func find(metric: ArraySlice<UInt8>, labels: ArraySlice<UInt8>) -> UInt32? {
         metric.withUnsafeBytes { metric in labels.withUnsafeBytes { find(metric: metric, labels: $0) } }
     }
 

@@ -27,12 +27,6 @@ struct SymbolTable: Sendable {
         find(text, UInt32(truncatingIfNeeded: hash.hash(text).low))
     }
 
-    /// The same where neighbours often carry the same value: compared with the last one before it is hashed.
-    func code(nearby text: UnsafeRawBufferPointer) -> UInt32? {
-        if last < UInt32(ends.count), SymbolText.has(last, text, ends.view, bytes.view) { return last }
-        return code(of: text)
-    }
-
     @inline(__always)
     func has(_ code: UInt32, _ text: UnsafeRawBufferPointer) -> Bool {
         SymbolText.has(code, text, ends.view, bytes.view)
@@ -73,6 +67,11 @@ struct SymbolView: Sendable {
     /// The text of a code; the view must outlive the use.
     @inline(__always)
     func text(_ code: UInt32) -> UnsafeRawBufferPointer { SymbolText.text(code, ends, bytes) }
+
+    @inline(__always)
+    func has(_ code: UInt32, _ wanted: UnsafeRawBufferPointer) -> Bool {
+        Int(code) < ends.count && SymbolText.has(code, wanted, ends, bytes)
+    }
 
     func string(_ code: UInt32) -> String { String(decoding: text(code), as: UTF8.self) }
 

@@ -31,46 +31,53 @@ enum RegistrationAttempt: Sendable {
 
 /// Registration of new series.
 ///
-/// Steps, the first three under the caller's registration lock:
-/// 1. `register`: limits, ordinals, ids in order of (metric, job, instance, rest), so that series scraped together lie
+/// Steps, those from the second on under the caller's registration lock:
+/// 1. `prepare`: limits of each label set, its parts as numbers, the order;
+/// 2. `register`: ordinals, ids in order of (metric, job, instance, rest), so that series scraped together lie
 ///    together in files;
-/// 2. the caller stages samples and series rows in one write;
-/// 3. `publish`: alive bits and spellings. Not reached when staging failed: then the series exist without being
+/// 3. the caller stages samples and series rows in one write;
+/// 4. `publish`: alive bits and spellings. Not reached when staging failed: then the series exist without being
 ///    registered, and their next write logs their rows.
 extension SeriesRegistry {
-    func register(_ columns: SampleColumns) -> RegistrationAttempt {
+    /// What needs no lock of the caller's; nil: near the limit of series, where it must be known exactly who is new.
+    func prepare(_ new: NewSeriesColumns) -> NewSeriesInOrder? {
+        let view = state.withLock { isNearLimit(new, $0) ? nil : $0.index.view() }
+        return view.map { NewSeriesInOrder(new, limits, $0) }
+    }
+
+    private func isNearLimit(_ new: NewSeriesColumns, _ state: RegistryState) -> Bool {
+        state.index.count + new.count > limits.series
+    }
+
+    func register(_ columns: SampleColumns, _ prepared: NewSeriesInOrder?) -> RegistrationAttempt {
         columns.newSeries.metrics.withRows { metrics in
             columns.newSeries.labels.withRows { labels in
-                state.withLock { register(columns, metrics, labels, &$0) }
+                state.withLock { register(columns, prepared, metrics, labels, &$0) }
             }
         }
     }
 
     private func register(
-        _ columns: SampleColumns, _ metrics: ByteRows, _ labels: ByteRows, _ state: inout RegistryState
+        _ columns: SampleColumns, _ prepared: NewSeriesInOrder?, _ metrics: ByteRows, _ labels: ByteRows,
+        _ state: inout RegistryState
     ) -> RegistrationAttempt {
         let new = columns.newSeries
         var registration = Registration()
         var fates = [SeriesFate](repeating: .known(SeriesOrdinal.unknown), count: new.count)
-        var pending: [PendingSeries] = []
-        var codes = LabelSetCodes()
-        // First all are taken apart, so that where they are looked for is on its way to the processor.
-        var entries: [(series: PendingSeries, refusal: SampleRefusal?)] = []
-        entries.reserveCapacity(new.count)
-        for i in 0..<new.count {
-            var series = PendingSeries(index: i)
-            var check = LabelCheck(limits, metric: metrics[i])
-            let labels = labels[i]
-            series.entry = state.index.takeApart(metric: metrics[i], labels: labels, &codes) { name, value in
-                check.note(name, value)
-                series.note(name, value, labels)
-            }
-            entries.append((series, check.refusal))
+        var ordered: NewSeriesInOrder
+        if let prepared, !isNearLimit(new, state) {
+            ordered = prepared
+        } else {
+            ordered = NewSeriesInOrder(new, limits, state.index.view())
         }
-        for (series, refusal) in entries {
-            if let refusal {
-                fates[series.index] = .refused(refusal)
-            } else if let known = state.index.find(series.entry, codes) {
+        let codes = ordered.codes
+        for (index, refusal) in ordered.refused { fates[index] = .refused(refusal) }
+        // First all are placed, so that where they are looked for is on its way to the processor.
+        for i in ordered.series.indices { state.index.place(&ordered.series[i].entry, codes) }
+        var pending: [PendingSeries] = []
+        pending.reserveCapacity(ordered.series.count)
+        for series in ordered.series {
+            if let known = state.index.find(series.entry, codes) {
                 fates[series.index] = .known(known)
             } else if state.index.count + pending.count >= limits.series {
                 fates[series.index] = .refused(.tooManySeries)
@@ -78,7 +85,6 @@ extension SeriesRegistry {
                 pending.append(series)
             }
         }
-        pending.sort { $0.precedes($1, metrics, labels) }
         let needed = NumbersNeeded(metrics: newMetrics(pending, metrics, state), series: pending.count)
         if state.numbers.lacksForGood(needed) {
             for series in pending { fates[series.index] = .refused(.tooManySeries) }
@@ -229,60 +235,8 @@ extension SeriesRegistry {
     }
 }
 
-/// The limits of one label set, label by label.
-private struct LabelCheck {
-    private let limits: MetricLimits
-    private var count = 0
-    private var fault: SampleRefusal?
-
-    init(_ limits: MetricLimits, metric: UnsafeRawBufferPointer) {
-        self.limits = limits
-        if metric.count > limits.labelNameBytes { fault = .labelNameTooLong }
-    }
-
-    mutating func note(_ name: Range<Int>, _ value: Range<Int>) {
-        count += 1
-        if name.count > limits.labelNameBytes { fault = fault ?? .labelNameTooLong }
-        if value.count > limits.labelValueBytes { fault = fault ?? .labelValueTooLong }
-    }
-
-    var refusal: SampleRefusal? { count > limits.labelsPerSeries ? .tooManyLabels : fault }
-}
-
 /// What becomes of a label set that came without an ordinal.
 private enum SeriesFate {
     case known(UInt32)
     case refused(SampleRefusal)
-}
-
-/// A label set that the registry does not have: where it is among the new ones, and where its job and instance lie.
-private struct PendingSeries {
-    let index: Int
-    private var job = 0..<0
-    private var instance = 0..<0
-
-    /// Its codes, as far as the index has them.
-    var entry = LabelSetCodes.Entry(metric: LabelSetCodes.unknown, labels: 0..<0)
-
-    init(index: Int) { self.index = index }
-
-    mutating func note(_ name: Range<Int>, _ value: Range<Int>, _ labels: UnsafeRawBufferPointer) {
-        if name.count == 3, labels[name].elementsEqual("job".utf8) { job = value }
-        if name.count == 8, labels[name].elementsEqual("instance".utf8) { instance = value }
-    }
-
-    /// By metric, job, instance and the rest.
-    func precedes(_ other: Self, _ metrics: ByteRows, _ labels: ByteRows) -> Bool {
-        var order = ByteOrder.compare(metrics[index], metrics[other.index])
-        if order != 0 { return order < 0 }
-        let mine = labels[index]
-        let theirs = labels[other.index]
-        order = ByteOrder.compare(
-            UnsafeRawBufferPointer(rebasing: mine[job]), UnsafeRawBufferPointer(rebasing: theirs[other.job]))
-        if order != 0 { return order < 0 }
-        order = ByteOrder.compare(
-            UnsafeRawBufferPointer(rebasing: mine[instance]), UnsafeRawBufferPointer(rebasing: theirs[other.instance]))
-        if order != 0 { return order < 0 }
-        return ByteOrder.compare(mine, theirs) < 0
-    }
 }

@@ -15,11 +15,17 @@ final class SpellingCache: Sendable {
     /// - Parameter limit: spellings kept at most.
     init(limit: Int) { tables = Mutex(Tables(limit: limit)) }
 
+    /// With many series each look is a miss of the cache: so many are under way at once.
+    private static let ahead = 12
+
     /// One lock for the whole column.
     func resolve(_ spellings: [Hash128], into ordinals: inout [UInt32]) {
         precondition(ordinals.count == spellings.count)
         tables.withLock { tables in
-            for i in spellings.indices { ordinals[i] = tables.find(spellings[i]) }
+            for i in spellings.indices {
+                if i + Self.ahead < spellings.count { tables.prefetch(spellings[i + Self.ahead]) }
+                ordinals[i] = tables.find(spellings[i])
+            }
         }
     }
 
@@ -29,7 +35,10 @@ final class SpellingCache: Sendable {
 
     func insert(_ entries: [(Hash128, UInt32)]) {
         tables.withLock { tables in
-            for (spelling, ordinal) in entries { tables.insert(spelling, ordinal) }
+            for (i, entry) in entries.enumerated() {
+                if i + Self.ahead < entries.count { tables.prefetch(entries[i + Self.ahead].0) }
+                tables.insert(entry.0, entry.1)
+            }
         }
     }
 
@@ -49,6 +58,9 @@ final class SpellingCache: Sendable {
 
         @inline(__always)
         func find(_ spelling: Hash128) -> UInt32 { tables[Int(spelling.high >> 58)].find(spelling) }
+
+        @inline(__always)
+        func prefetch(_ spelling: Hash128) { tables[Int(spelling.high >> 58)].prefetch(spelling) }
 
         mutating func insert(_ spelling: Hash128, _ ordinal: UInt32) {
             let at = Int(spelling.high >> 58)
@@ -97,6 +109,9 @@ private final class SpellingTable: @unchecked Sendable {
             at = (at + 1) & mask
         }
     }
+
+    @inline(__always)
+    func prefetch(_ spelling: Hash128) { Prefetch.line(slots + (Int(truncatingIfNeeded: spelling.low) & mask)) }
 
     /// Whether the spelling was there.
     func replace(_ spelling: Hash128, _ ordinal: UInt32) -> Bool {

@@ -38,7 +38,7 @@ extension SamplesCursor {
     }
 
     private func timedRuns(of spans: [SamplesSpan], in group: OpenRowGroup) async throws -> [TimedRun] {
-        let wanted = group.pages.times.numbers(touching: spans.lazy.map(\.rows)) { page in
+        let wanted = group.pages.times.numbers(touching: spans.lazy.map { $0.rows }) { page in
             guard let times = scan.times, let bounds = group.pages.timeBounds?.int64Bounds(page) else { return true }
             return times.overlaps(bounds)
         }
@@ -79,7 +79,7 @@ extension SamplesCursor {
 
     private func withValues(_ runs: [TimedRun], in group: OpenRowGroup) async throws -> [StoredRun] {
         let column = group.pages.integers
-        let numbers = column.numbers(touching: runs.lazy.map(\.rows)) { !group.pages.isNull(integers: $0) }
+        let numbers = column.numbers(touching: runs.lazy.map { $0.rows }) { !group.pages.isNull(integers: $0) }
         let pages = try await reader.integerPages(numbers, of: column, scan.counters)
         var found: [StoredRun] = []
         found.reserveCapacity(runs.count)

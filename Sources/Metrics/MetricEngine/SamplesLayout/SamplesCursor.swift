@@ -144,7 +144,7 @@ final class SamplesCursor: BatchCursor {
     private func times(
         of spans: [SamplesSpan], in group: OpenRowGroup, _ rows: inout SamplesRows
     ) async throws -> [Range<Int>] {
-        let wanted = group.pages.times.numbers(touching: spans.lazy.map(\.rows)) { page in
+        let wanted = group.pages.times.numbers(touching: spans.lazy.map { $0.rows }) { page in
             guard let times = scan.times, let bounds = group.pages.timeBounds?.int64Bounds(page) else { return true }
             return times.overlaps(bounds)
         }

@@ -45,7 +45,7 @@ struct SamplesFileWriter: TableFileWriter {
         bounds.maxID = max(bounds.maxID, ids[ids.count - 1])
         while pending.rows > rowGroupRows {
             try writeRowGroup(
-                SamplesPageCutting.rowGroupEnd(pending.series.lazy.map(\.rows), most: rowGroupRows))
+                SamplesPageCutting.rowGroupEnd(pending.series.lazy.map { $0.rows }, most: rowGroupRows))
         }
     }
 

@@ -17,9 +17,10 @@ enum SamplesPageCutting {
         var row = 0
         var start = 0
         for length in seriesLengths {
-            let pieces = max(1, (length + 2 * target - 1) / (2 * target))
+            // Most series are short, and dividing is what costs here.
+            let pieces = length <= 2 * target ? 1 : (length + 2 * target - 1) / (2 * target)
             for piece in 1...pieces {
-                let end = row + length * piece / pieces
+                let end = pieces == 1 ? row + length : row + length * piece / pieces
                 if end - start >= target {
                     ends.append(end)
                     start = end

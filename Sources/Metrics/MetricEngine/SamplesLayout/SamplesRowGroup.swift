@@ -60,7 +60,7 @@ struct SamplesRowGroupEncoder {
         self.segmentStart = segmentStart
         self.sequence = sequence
         self.purpose = purpose
-        let lengths = group.series.lazy.map(\.rows)
+        let lengths = group.series.lazy.map { $0.rows }
         integerEnds = SamplesPageCutting.pageEnds(lengths, target: SamplesPageCutting.valueRows)
         isShort = group.rows < SamplesPageCutting.shortSeries * group.series.count
         let stretches = Self.stretches(lengths, ends: integerEnds)
@@ -139,7 +139,7 @@ struct SamplesRowGroupEncoder {
     }
 
     private func idChunk() -> EncodedChunk {
-        let ids = group.series.map(\.id)
+        let ids = group.series.map { $0.id }
         let bounds = PageBounds(of: ids[...])
         guard !isShort else {
             var perRow: [Int64] = []
@@ -192,7 +192,7 @@ struct SamplesRowGroupEncoder {
 
     private func timeChunk() -> EncodedChunk {
         let ends = SamplesPageCutting.pageEnds(
-            group.series.lazy.map(\.rows), target: SamplesPageCutting.timeRows)
+            group.series.lazy.map { $0.rows }, target: SamplesPageCutting.timeRows)
         let pages = Self.ranges(ends).map { range in
             var encoded: [UInt8] = []
             group.times.withUnsafeBufferPointer { times in

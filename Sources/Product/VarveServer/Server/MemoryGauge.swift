@@ -1,12 +1,6 @@
 import Platform
 import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
-
 /// What the process holds, against `--memory-limit`: above it no new query begins.
 ///
 /// Writes go on: rows have a share of their own and are refused by it. Looks at the kernel's number ten times a second at
@@ -49,23 +43,10 @@ final class MemoryGauge: Sendable {
             state.resident = measure()
             if state.resident > limit, state.trimmedAt.map({ now &- $0 >= Self.trimInterval }) ?? true {
                 state.trimmedAt = now
-                Self.giveBack()
+                FreedMemory.returnAll()
                 state.resident = measure()
             }
             return state.resident > limit ? state.resident : nil
         }
     }
-
-    /// Free memory that the allocator kept for later goes back to the system.
-    private static func giveBack() {
-        #if canImport(Glibc)
-            _ = trimHeap(0)
-        #endif
-    }
 }
-
-#if canImport(Glibc)
-    /// glibc's; its header is in no module.
-    @_silgen_name("malloc_trim")
-    private func trimHeap(_ pad: Int) -> Int32
-#endif

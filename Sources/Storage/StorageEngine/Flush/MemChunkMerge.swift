@@ -32,6 +32,10 @@ private struct SortedChunks {
         var start = 0
     }
 
+    /// Keys of a chunk between a row's fetching and its use; with as many chunks as a flush has, what is fetched fits the
+    /// nearer caches.
+    private static let ahead = 6
+
     /// Rows `rows` of a source's order.
     private struct Stretch {
         let source: Int
@@ -93,6 +97,12 @@ private struct SortedChunks {
         sources[source].chunk.integer(column, at: sources[source].order.rows[place])
     }
 
+    /// Rows in key order lie anywhere in their chunk: each column of each would be a miss of the cache.
+    private func prefetch(_ source: Int, _ place: Int) {
+        guard place < sources[source].order.rows.count else { return }
+        sources[source].chunk.prefetch(sources[source].order.rows[place])
+    }
+
     /// Gathers the rows of the least first key. - Returns: false when there is none.
     private mutating func beginKey() -> Bool {
         guard var least = heads.first else { return false }
@@ -116,6 +126,7 @@ private struct SortedChunks {
             sources[source].group += 1
             if rows.upperBound < sources[source].order.rows.count {
                 heads[i] = key(0, source, rows.upperBound)
+                prefetch(source, rows.upperBound + Self.ahead)
             } else {
                 ended = true
             }

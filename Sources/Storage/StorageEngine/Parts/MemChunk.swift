@@ -1,4 +1,5 @@
 import Columnar
+import Platform
 import Synchronization
 
 /// Rows of one table and segment in arrival order, in buffers of fixed capacity that never move.
@@ -20,8 +21,9 @@ final class MemChunk: @unchecked Sendable {
     let capacity: Int
     private let arenaCapacity: Int
     private let memory: ChunkMemory
-    private var columns: [Storage] = []
-    private var validity: [UnsafeMutablePointer<Bool>?] = []
+    // Constants, because the runtime would check each access to variables.
+    private let columns: [Storage]
+    private let validity: [UnsafeMutablePointer<Bool>?]
     /// Rows written, published or not. Guarded by the writer's lock.
     private(set) var count = 0
     /// Once sorted, the order of the first `rows` rows: published chunks are sorted once, not once per scan.
@@ -47,24 +49,20 @@ final class MemChunk: @unchecked Sendable {
         self.capacity = capacity
         self.arenaCapacity = arenaCapacity
         self.memory = memory
-        for (i, column) in schema.columns.enumerated() {
+        func take<Value: BitwiseCopyable>(_ count: Int) -> UnsafeMutablePointer<Value> {
+            memory.take(count * MemoryLayout<Value>.stride).bindMemory(to: Value.self, capacity: count)
+        }
+        columns = schema.columns.enumerated().map { i, column in
             switch column.type {
             case .int64, .timestamp:
-                if let packing = packings?[i] {
-                    columns.append(.packed(take(capacity), packing))
-                } else {
-                    columns.append(.int64(take(capacity)))
-                }
-            case .float64: columns.append(.float64(take(capacity)))
-            case .bytes, .text: columns.append(.bytes(ends: take(capacity), arena: take(arenaCapacity)))
-            case .bool: columns.append(.bool(take(capacity)))
+                if let packing = packings?[i] { return .packed(take(capacity), packing) }
+                return .int64(take(capacity))
+            case .float64: return .float64(take(capacity))
+            case .bytes, .text: return .bytes(ends: take(capacity), arena: take(arenaCapacity))
+            case .bool: return .bool(take(capacity))
             }
-            validity.append(column.isNullable ? take(capacity) : nil)
         }
-    }
-
-    private func take<Value: BitwiseCopyable>(_ count: Int) -> UnsafeMutablePointer<Value> {
-        memory.take(count * MemoryLayout<Value>.stride).bindMemory(to: Value.self, capacity: count)
+        validity = schema.columns.map { $0.isNullable ? take(capacity) : nil }
     }
 
     private func giveBack<Value: BitwiseCopyable>(_ values: UnsafeMutablePointer<Value>, _ count: Int) {
@@ -165,6 +163,20 @@ final class MemChunk: @unchecked Sendable {
         case .int64(let values): return values[Int(row)]
         case .packed(let values, let packing): return packing.unpack(values[Int(row)])
         default: preconditionFailure("not a column of integers")
+        }
+    }
+
+    /// Says that row `row`, below the published count, is looked at soon; of byte strings where they end.
+    func prefetch(_ row: UInt32) {
+        let row = Int(row)
+        for i in columns.indices {
+            switch columns[i] {
+            case .int64(let values): Prefetch.line(values + row)
+            case .packed(let values, _): Prefetch.line(values + row)
+            case .float64(let values): Prefetch.line(values + row)
+            case .bytes(let ends, _): Prefetch.line(ends + row)
+            case .bool(let values): Prefetch.line(values + row)
+            }
         }
     }
 
