@@ -7,25 +7,31 @@ public struct Environment: Sendable {
     public var blocking: any BlockingExecutor
     /// Where background tasks run; nil is the global pool.
     public var taskExecutor: (any TaskExecutor)?
-    /// Where long computations run (encoding, merging); nil is where their callers run.
-    public var heavyExecutor: (any TaskExecutor)?
+    /// Where merges are computed; nil is where their callers run.
+    public var mergeExecutor: (any TaskExecutor)?
+    /// Where flushes are computed: elsewhere than merges, because writers wait for a flush when memory is full, and nobody for
+    /// a merge.
+    public var flushExecutor: (any TaskExecutor)?
 
     public init(
         fileSystem: any FileSystem, time: any TimeSource, random: any RandomSource, blocking: any BlockingExecutor,
-        taskExecutor: (any TaskExecutor)? = nil, heavyExecutor: (any TaskExecutor)? = nil
+        taskExecutor: (any TaskExecutor)? = nil, mergeExecutor: (any TaskExecutor)? = nil,
+        flushExecutor: (any TaskExecutor)? = nil
     ) {
         self.fileSystem = fileSystem
         self.time = time
         self.random = random
         self.blocking = blocking
         self.taskExecutor = taskExecutor
-        self.heavyExecutor = heavyExecutor
+        self.mergeExecutor = mergeExecutor
+        self.flushExecutor = flushExecutor
     }
 
     /// The real world.
     public static let live = Environment(
         fileSystem: LiveFileSystem(), time: LiveTimeSource(), random: LiveRandomSource(),
-        blocking: BlockingThreads(threads: 8), heavyExecutor: ThreadTaskExecutor(name: "merges", threads: 1))
+        blocking: BlockingThreads(threads: 8), mergeExecutor: ThreadTaskExecutor(name: "merges", threads: 1),
+        flushExecutor: ThreadTaskExecutor(name: "flushes", threads: 1))
 
     /// A task of this world. A plain `Task {}` would escape a seeded executor.
     @discardableResult

@@ -50,66 +50,101 @@ extension SeriesRegistry {
     }
 
     func register(_ columns: SampleColumns, _ prepared: NewSeriesInOrder?) -> RegistrationAttempt {
-        columns.newSeries.metrics.withRows { metrics in
-            columns.newSeries.labels.withRows { labels in
-                state.withLock { register(columns, prepared, metrics, labels, &$0) }
+        let new = columns.newSeries
+        return new.metrics.withRows { metrics in
+            new.labels.withRows { labels in
+                var fates = [SeriesFate](repeating: .known(SeriesOrdinal.unknown), count: new.count)
+                var ordered = state.withLock { state in
+                    if let prepared, !isNearLimit(new, state) { return prepared }
+                    return NewSeriesInOrder(new, limits, state.index.view())
+                }
+                for (index, refusal) in ordered.refused { fates[index] = .refused(refusal) }
+                let pending = newcomers(among: &ordered, &fates)
+                if let lack = register(pending, ordered.codes, metrics, labels, &fates) { return .lacks(lack) }
+                var registration = Registration()
+                state.withLock { collectSamples(columns, fates, $0, &registration) }
+                for i in 0..<new.count {
+                    if let spelling = new.spellings[i], case .known(let ordinal) = fates[i] {
+                        registration.spellings.append((spelling, ordinal))
+                    }
+                }
+                return .ready(registration)
             }
         }
     }
 
-    private func register(
-        _ columns: SampleColumns, _ prepared: NewSeriesInOrder?, _ metrics: ByteRows, _ labels: ByteRows,
-        _ state: inout RegistryState
-    ) -> RegistrationAttempt {
-        let new = columns.newSeries
-        var registration = Registration()
-        var fates = [SeriesFate](repeating: .known(SeriesOrdinal.unknown), count: new.count)
-        var ordered: NewSeriesInOrder
-        if let prepared, !isNearLimit(new, state) {
-            ordered = prepared
-        } else {
-            ordered = NewSeriesInOrder(new, limits, state.index.view())
-        }
+    /// Series under one lock: known ones, on other threads, wait for so many at most.
+    private static let slice = 128
+
+    /// Those that are in the index get their fate, the others come back.
+    private func newcomers(among ordered: inout NewSeriesInOrder, _ fates: inout [SeriesFate]) -> [PendingSeries] {
         let codes = ordered.codes
-        for (index, refusal) in ordered.refused { fates[index] = .refused(refusal) }
-        // First all are placed, so that where they are looked for is on its way to the processor.
-        for i in ordered.series.indices { state.index.place(&ordered.series[i].entry, codes) }
         var pending: [PendingSeries] = []
         pending.reserveCapacity(ordered.series.count)
-        for series in ordered.series {
-            if let known = state.index.find(series.entry, codes) {
-                fates[series.index] = .known(known)
-            } else if state.index.count + pending.count >= limits.series {
-                fates[series.index] = .refused(.tooManySeries)
-            } else {
-                pending.append(series)
+        for start in stride(from: 0, to: ordered.series.count, by: Self.slice) {
+            let slice = start..<min(start + Self.slice, ordered.series.count)
+            state.withLock { state in
+                // First all are placed, so that where they are looked for is on its way to the processor.
+                for i in slice { state.index.place(&ordered.series[i].entry, codes) }
+                for series in ordered.series[slice] {
+                    if let known = state.index.find(series.entry, codes) {
+                        fates[series.index] = .known(known)
+                    } else if state.index.count + pending.count >= limits.series {
+                        fates[series.index] = .refused(.tooManySeries)
+                    } else {
+                        pending.append(series)
+                    }
+                }
             }
         }
-        let needed = NumbersNeeded(metrics: newMetrics(pending, metrics, state), series: pending.count)
-        if state.numbers.lacksForGood(needed) {
+        return pending
+    }
+
+    /// - Returns: what is missing before they can be registered; then none was. nil: all have their fate.
+    private func register(
+        _ pending: [PendingSeries], _ codes: LabelSetCodes, _ metrics: ByteRows, _ labels: ByteRows,
+        _ fates: inout [SeriesFate]
+    ) -> NumbersNeeded? {
+        let check = state.withLock { state -> (lack: NumbersNeeded?, isForGood: Bool) in
+            let needed = NumbersNeeded(metrics: newMetrics(pending[...], metrics, state), series: pending.count)
+            return (state.numbers.has(needed) ? nil : needed, state.numbers.lacksForGood(needed))
+        }
+        if check.isForGood {
             for series in pending { fates[series.index] = .refused(.tooManySeries) }
-        } else {
-            guard state.numbers.has(needed) else { return .lacks(needed) }
-            for series in pending {
-                fates[series.index] = .known(
-                    state.register(
-                        metric: metrics[series.index], labels: labels[series.index], codes, series.entry, names: names))
-            }
+            return nil
         }
-        collectSamples(columns, fates, state, &registration)
-        for i in 0..<new.count {
-            if let spelling = new.spellings[i], case .known(let ordinal) = fates[i] {
-                registration.spellings.append((spelling, ordinal))
+        if let lack = check.lack { return lack }
+        for start in stride(from: 0, to: pending.count, by: Self.slice) {
+            let slice = pending[start...].prefix(Self.slice)
+            let lack = state.withLock { state -> NumbersNeeded? in
+                // Series that a query loads meanwhile may use up numbers. Those before have their ids and are found again.
+                guard
+                    state.numbers.has(
+                        NumbersNeeded(metrics: newMetrics(slice, metrics, state), series: slice.count))
+                else {
+                    let rest = pending[start...]
+                    return NumbersNeeded(metrics: newMetrics(rest, metrics, state), series: rest.count)
+                }
+                for series in slice {
+                    fates[series.index] = .known(
+                        state.register(
+                            metric: metrics[series.index], labels: labels[series.index], codes, series.entry,
+                            names: names))
+                }
+                return nil
             }
+            if let lack { return lack }
         }
-        return .ready(registration)
+        return nil
     }
 
     /// Metrics without a number among series sorted by metric.
-    private func newMetrics(_ pending: [PendingSeries], _ metrics: ByteRows, _ state: RegistryState) -> Int {
+    private func newMetrics(_ pending: ArraySlice<PendingSeries>, _ metrics: ByteRows, _ state: RegistryState) -> Int {
         var count = 0
-        for (i, series) in pending.enumerated() {
-            if i > 0, ByteOrder.areEqual(metrics[pending[i - 1].index], metrics[series.index]) { continue }
+        for (i, series) in zip(pending.indices, pending) {
+            if i > pending.startIndex, ByteOrder.areEqual(metrics[pending[i - 1].index], metrics[series.index]) {
+                continue
+            }
             if !state.hasNumber(metric: metrics[series.index]) { count += 1 }
         }
         return count

@@ -115,7 +115,7 @@ extension Region {
         let estimate = MergeEstimate(inputs: inputs, runs: runs.count, table: table, options: options.compaction)
         let reservation = try ledger.reserve(task.inputs, estimate, free: try await store.freeBytes())
         defer { reservation.release() }
-        return try await withTaskExecutorPreference(environment.heavyExecutor) {
+        return try await withTaskExecutorPreference(environment.mergeExecutor) {
             try await mergeHeavily(task, table)
         }
     }

@@ -53,7 +53,7 @@ extension Region {
         #if PLANTED_BUGS
             if PlantedBug.current == .releasesLogBeforeDelta { try? await log.release(upTo: cut) }
         #endif
-        try await withTaskExecutorPreference(environment.heavyExecutor) {
+        try await withTaskExecutorPreference(environment.flushExecutor) {
             try await writeObjects(of: frozen, views, cut: cut)
         }
         // A log that cannot shrink now shrinks at the next flush.

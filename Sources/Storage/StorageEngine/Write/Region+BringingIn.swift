@@ -50,7 +50,7 @@ extension Region {
             places[part.place, default: FlushInput()].contributed.append(part.batch.slice(part.rows))
         }
         let inputs = places
-        try await withTaskExecutorPreference(environment.heavyExecutor) {
+        try await withTaskExecutorPreference(environment.mergeExecutor) {
             try await writeBroughtIn(inputs, sequences, contents)
         }
     }
