@@ -97,7 +97,7 @@ public final class Database: Sendable {
             let store = try await MetricStore.open(
                 options.storeOptions(
                     logDirectory: logDirectory, directory: directory, isRemote: objects.isRemote),
-                store: objects, layouts: .standard, environment: environment)
+                store: objects, layouts: options.layouts, environment: environment)
             return Database(store: store, lock: lock, options: options, environment: environment)
         } catch { throw VarveError(error) }
     }

@@ -16,6 +16,9 @@ public struct DatabaseOptions: Sendable {
     public var memoryLimit = ByteCount.mebibytes(512)
     /// Bytes that all merges together may hold. Default 512 MiB.
     public var mergeMemory = ByteCount.mebibytes(512)
+    /// Bytes that caches of what was read hold together: series of older days, the newest samples of series, pages, what finds
+    /// rows in files. Default 320 MiB.
+    public var cacheMemory = ByteCount.mebibytes(320)
     /// Below so much free disk appends are refused with 'try again', so that flush, merges and the log's end have room.
     /// 0 never refuses; default 32 MiB.
     public var diskReserve = ByteCount.mebibytes(32)
@@ -35,11 +38,21 @@ public struct DatabaseOptions: Sendable {
     /// Everything that is wrong with these options, in the words of the flags; empty when all is well.
     public func problems() -> [String] { storeOptions(logDirectory: nil).region.problems() + limits.problems() }
 
+    /// How files are read and written.
+    var layouts: MetricLayouts {
+        var samples = SamplesLayout.Options()
+        samples.pageCacheSize = ByteCount(cacheMemory.bytes / 5)
+        samples.indexCacheSize = ByteCount(cacheMemory.bytes / 5)
+        return .standard(samples)
+    }
+
     func storeOptions(
         logDirectory: String?, directory: DataDirectory? = nil, isRemote: Bool = false
     ) -> MetricStoreOptions {
         var options = MetricStoreOptions()
         options.limits = limits
+        options.indexCacheSize = ByteCount(cacheMemory.bytes / 5 * 2)
+        options.tailCacheSize = ByteCount(cacheMemory.bytes / 5)
         options.region.logDirectory = logDirectory
         if let directory {
             options.region.dataDirectory = directory.path

@@ -80,6 +80,7 @@ enum OpenDatabase {
         options.durability = WAL.Durability(rawValue: settings.durability.rawValue) ?? .always
         options.memoryLimit = plan.rows
         options.mergeMemory = plan.merges
+        options.cacheMemory = plan.caches
         options.diskReserve = settings.diskReserve
         options.limits = settings.bounds.limits
         if settings.retention > .zero { options.retention = settings.retention }

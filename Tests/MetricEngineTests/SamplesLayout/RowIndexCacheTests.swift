@@ -1,12 +1,11 @@
+import Platform
 import Testing
 
 @testable import MetricEngine
 @testable import Parquet
 
-/// Row indexes of large row groups are kept within a bound, the ones that are used longest.
+/// What finds rows is kept within a bound, what is used longest.
 @Suite struct RowIndexCacheTests {
-    private final class File {}
-
     /// Of so many series, 16 bytes each and more.
     private func index(_ series: Int) async throws -> SamplesRowIndex {
         var rows = SampleRows()
@@ -20,39 +19,48 @@ import Testing
 
     @Test func whatIsUsedStaysAndTheOldestGoes() async throws {
         let index = try await index(1_000)
-        let cache = RowIndexCache(limit: index.memory * 5 / 2)
-        let (first, second) = (File(), File())
-        func key(_ file: File, _ rowGroup: Int = 0) -> RowIndexCache.Key {
-            RowIndexCache.Key(file: ObjectIdentifier(file), rowGroup: rowGroup)
-        }
-        cache.keep(index, at: key(first))
-        cache.keep(index, at: key(second))
+        let cache = RowIndexCache(limit: ByteCount(index.memory * 5 / 2))
+        cache.keep(index, ofFile: 1, rowGroup: 0)
+        cache.keep(index, ofFile: 2, rowGroup: 0)
         #expect(cache.memory == 2 * index.memory)
-        #expect(cache.index(key(first))?.ids == index.ids)
-        cache.keep(index, at: key(second, 1))
+        #expect(cache.index(ofFile: 1, rowGroup: 0)?.ids == index.ids)
+        cache.keep(index, ofFile: 2, rowGroup: 1)
         #expect(cache.memory == 2 * index.memory)
-        #expect(cache.index(key(first)) != nil)
-        #expect(cache.index(key(second)) == nil)
-        #expect(cache.index(key(second, 1)) != nil)
-        cache.keep(index, at: key(first))
+        #expect(cache.index(ofFile: 1, rowGroup: 0) != nil)
+        #expect(cache.index(ofFile: 2, rowGroup: 0) == nil)
+        #expect(cache.index(ofFile: 2, rowGroup: 1) != nil)
+        cache.keep(index, ofFile: 1, rowGroup: 0)
         #expect(cache.memory == 2 * index.memory)
-        cache.forget(ObjectIdentifier(second))
-        #expect(cache.index(key(second, 1)) == nil)
-        cache.forget(ObjectIdentifier(first))
+        cache.forget(file: 2)
+        #expect(cache.index(ofFile: 2, rowGroup: 1) == nil)
+        cache.forget(file: 1)
         #expect(cache.memory == 0)
+    }
+
+    @Test func idsOfWholeFilesShareTheBound() async throws {
+        let index = try await index(1_000)
+        let cache = RowIndexCache(limit: ByteCount(index.memory * 2))
+        cache.keep(index, ofFile: 1, rowGroup: 0)
+        cache.keep(index.ids, ofFile: 1)
+        #expect(cache.ids(ofFile: 1) == index.ids)
+        #expect(cache.memory == index.memory + index.ids.capacity * 8)
+        for file in 2..<20 as Range<UInt64> {
+            cache.keep(index.ids, ofFile: file)
+            #expect(cache.memory <= index.memory * 2)
+        }
+        #expect(cache.ids(ofFile: 2) == nil && cache.ids(ofFile: 19) == index.ids)
     }
 
     @Test func oneThatIsMostOfTheBoundIsNotKept() async throws {
         let index = try await index(1_000)
-        let file = File()
-        let cache = RowIndexCache(limit: index.memory * 2 - 1)
-        cache.keep(index, at: .init(file: ObjectIdentifier(file), rowGroup: 0))
+        let cache = RowIndexCache(limit: ByteCount(index.memory * 2 - 1))
+        cache.keep(index, ofFile: 1, rowGroup: 0)
         #expect(cache.memory == 0)
     }
 
-    @Test func aLargeRowGroupIsDecodedOnceWhileItsFileIsOpen() async throws {
+    @Test func aRowGroupIsDecodedOnceWhileItsFileIsOpen() async throws {
         var rows = SampleRows()
-        for i in 0..<66_000 { rows.append(Int64(i + 1), 1_699_920_000_000, 1) }
+        for i in 0..<6_000 { rows.append(Int64(i + 1), 1_699_920_000_000, 1) }
         let layout = SamplesLayout(metricName: { "metric_\($0)" })
         let bytes = try rows.flushed(layout)
         do {

@@ -1,61 +1,55 @@
+import Platform
 import Synchronization
 
-/// Row indexes of large row groups, of all files together, up to a bound; the one that was not used for longest goes first.
+/// What finds rows in files of samples, of all files together, up to a bound: row indexes, and the ids of whole files.
 ///
+/// - A year of days with a million series each would otherwise hold gigabytes once a query has looked at all of them.
 /// - A small question that meets a row group of 100,000 series would otherwise decode all of their places, 20 ms, to find one.
-/// - Few are here, each of a megabyte or more, so that the oldest is found by looking at all.
 final class RowIndexCache: Sendable {
     struct Key: Hashable {
-        let file: ObjectIdentifier
-        let rowGroup: Int
+        let file: UInt64
+        /// nil: the whole file.
+        let rowGroup: Int?
     }
-    private struct State {
-        var indexes: [Key: (index: SamplesRowIndex, used: UInt64)] = [:]
-        var memory = 0
-        var clock: UInt64 = 0
-
-        mutating func remove(_ key: Key) {
-            if let gone = indexes.removeValue(forKey: key) { memory -= gone.index.memory }
-        }
+    private enum Finding {
+        case index(SamplesRowIndex)
+        case ids([Int64])
     }
     private let limit: Int
-    private let state = Mutex(State())
+    private let state = Mutex(SecondChance<Key, Finding>())
 
-    /// - Parameter limit: bytes.
-    init(limit: Int) { self.limit = limit }
+    init(limit: ByteCount) { self.limit = limit.bytes }
 
     /// Bytes held.
-    var memory: Int { state.withLock { $0.memory } }
+    var memory: Int { state.withLock { $0.totalSize } }
 
-    func index(_ key: Key) -> SamplesRowIndex? {
-        state.withLock { state in
-            guard let known = state.indexes[key]?.index else { return nil }
-            state.clock += 1
-            state.indexes[key]?.used = state.clock
-            return known
+    func index(ofFile file: UInt64, rowGroup: Int) -> SamplesRowIndex? {
+        guard case .index(let index)? = state.withLock({ $0.use(Key(file: file, rowGroup: rowGroup)) }) else {
+            return nil
         }
+        return index
+    }
+
+    func keep(_ index: SamplesRowIndex, ofFile file: UInt64, rowGroup: Int) {
+        keep(.index(index), at: Key(file: file, rowGroup: rowGroup), size: index.memory)
+    }
+
+    /// The ids of all series of a file, ascending.
+    func ids(ofFile file: UInt64) -> [Int64]? {
+        guard case .ids(let ids)? = state.withLock({ $0.use(Key(file: file, rowGroup: nil)) }) else { return nil }
+        return ids
+    }
+
+    func keep(_ ids: [Int64], ofFile file: UInt64) {
+        keep(.ids(ids), at: Key(file: file, rowGroup: nil), size: ids.capacity * 8)
     }
 
     /// Keeps it if it is at most half of the bound: one file shall not drive out all others.
-    func keep(_ index: SamplesRowIndex, at key: Key) {
-        guard index.memory <= limit / 2 else { return }
-        state.withLock { state in
-            state.remove(key)
-            while state.memory + index.memory > limit,
-                let oldest = state.indexes.min(by: { $0.value.used < $1.value.used })
-            {
-                state.remove(oldest.key)
-            }
-            state.clock += 1
-            state.indexes[key] = (index, state.clock)
-            state.memory += index.memory
-        }
+    private func keep(_ finding: Finding, at key: Key, size: Int) {
+        guard size <= limit / 2 else { return }
+        state.withLock { $0.keep(finding, at: key, size: size, limit: limit) }
     }
 
     /// For a file that is closed.
-    func forget(_ file: ObjectIdentifier) {
-        state.withLock { state in
-            for key in state.indexes.keys where key.file == file { state.remove(key) }
-        }
-    }
+    func forget(file: UInt64) { state.withLock { $0.forget { $0.file == file } } }
 }

@@ -6,8 +6,7 @@ import Synchronization
 
 /// An open samples file.
 ///
-/// - What finds rows in a row group (`SamplesRowIndex`) is decoded once and kept while it is small; large ones share a bound
-///   (`RowIndexCache`).
+/// - What finds rows (`SamplesRowIndex`) is kept among that of all files (`RowIndexCache`).
 /// - Pages that queries unpack are kept among those of all files (`PageCache`).
 final class SamplesFileReader: TableFileReader {
     let file: ParquetFile
@@ -15,30 +14,26 @@ final class SamplesFileReader: TableFileReader {
     let learnMetricName: @Sendable (Int64, String) -> Void
     private let cache: PageCache
     private let fileNumber: UInt64
-    private let indexes = Mutex<[Int: SamplesRowIndex]>([:])
-    private let largeIndexes: RowIndexCache
-    private let everyID = Mutex<[Int64]?>(nil)
+    private let indexes: RowIndexCache
     /// 8 bytes each.
     private static let mostIDs = 1 << 21
     private let pagesOfGroups = Mutex<[Int: SamplesPages]>([:])
-    /// Entries of an index that is kept as long as the file is open: 16 bytes each.
-    private static let mostKept = 65_536
 
     init(
-        _ file: ParquetFile, schema: Schema, cache: PageCache, largeIndexes: RowIndexCache,
+        _ file: ParquetFile, schema: Schema, cache: PageCache, indexes: RowIndexCache,
         learnMetricName: @escaping @Sendable (Int64, String) -> Void
     ) {
         self.file = file
         self.schema = schema
         self.cache = cache
-        self.largeIndexes = largeIndexes
+        self.indexes = indexes
         self.learnMetricName = learnMetricName
         fileNumber = cache.newFile()
     }
 
     deinit {
         cache.forget(file: fileNumber)
-        largeIndexes.forget(ObjectIdentifier(self))
+        indexes.forget(file: fileNumber)
     }
 
     var rowCount: UInt64 { UInt64(file.rowCount) }
@@ -48,9 +43,7 @@ final class SamplesFileReader: TableFileReader {
     func cursor(_ scan: FileScan) -> any BatchCursor { SamplesCursor(self, scan) }
 
     func rowIndex(_ rowGroup: Int) async throws -> SamplesRowIndex {
-        if let known = indexes.withLock({ $0[rowGroup] }) { return known }
-        let place = RowIndexCache.Key(file: ObjectIdentifier(self), rowGroup: rowGroup)
-        if let known = largeIndexes.index(place) { return known }
+        if let known = indexes.index(ofFile: fileNumber, rowGroup: rowGroup) { return known }
         let columns = try await file.read([
             PageRequest(rowGroup: rowGroup, column: SamplesFormat.Leaf.seriesID.rawValue),
             PageRequest(rowGroup: rowGroup, column: SamplesFormat.Leaf.valueDivisor.rawValue),
@@ -58,17 +51,13 @@ final class SamplesFileReader: TableFileReader {
         let index = try SamplesRowIndex(
             series: columns[0], divisors: columns[1], rows: file.metadata.rowGroups[rowGroup].rowCount,
             place: "\(file.name), row group \(rowGroup)")
-        if index.entries <= Self.mostKept {
-            indexes.withLock { $0[rowGroup] = index }
-        } else {
-            largeIndexes.keep(index, at: place)
-        }
+        indexes.keep(index, ofFile: fileNumber, rowGroup: rowGroup)
         return index
     }
 
-    /// The ids of all series, ascending, kept once they are known; nil where there are too many to keep.
+    /// The ids of all series, ascending; nil where there are too many to keep.
     func allIDs() async throws -> [Int64]? {
-        if let known = everyID.withLock({ $0 }) { return known }
+        if let known = indexes.ids(ofFile: fileNumber) { return known }
         var ids: [Int64] = []
         for rowGroup in file.metadata.rowGroups.indices {
             let more = try await rowIndex(rowGroup).ids
@@ -76,9 +65,8 @@ final class SamplesFileReader: TableFileReader {
             ids += ids.last != nil && ids.last == more.first ? more.dropFirst() : more[...]
             guard ids.count <= Self.mostIDs else { return nil }
         }
-        let all = ids
-        everyID.withLock { $0 = all }
-        return all
+        indexes.keep(ids, ofFile: fileNumber)
+        return ids
     }
 
     /// Where the pages of a row group begin and end: kept, as the file keeps its page index.

@@ -30,6 +30,8 @@ public struct SamplesLayout: FileLayout {
         public var createdBy = "varve version 0.1.0 (build unknown)"
         /// Unpacked pages kept in memory, of all files together: about a byte a sample.
         public var pageCacheSize = ByteCount.mebibytes(64)
+        /// What finds rows in files, kept in memory, of all files together: 24 bytes and more a series and day.
+        public var indexCacheSize = ByteCount.mebibytes(64)
         public init() {}
     }
 
@@ -43,10 +45,10 @@ public struct SamplesLayout: FileLayout {
     /// Bytes of unpacked pages that are kept.
     public var cachedBytes: Int { cache.memory }
 
-    private let largeIndexes = RowIndexCache(limit: 32 << 20)
+    private let indexes: RowIndexCache
 
-    /// Bytes of the row indexes of large row groups, of at most 32 MiB.
-    public var indexBytes: Int { largeIndexes.memory }
+    /// Bytes of what finds rows in files, of at most `Options.indexCacheSize`.
+    public var indexBytes: Int { indexes.memory }
 
     public init(
         metricName: @escaping @Sendable (Int64) -> String?,
@@ -56,6 +58,7 @@ public struct SamplesLayout: FileLayout {
         self.learnMetricName = learnMetricName
         self.options = options
         cache = PageCache(limit: options.pageCacheSize)
+        indexes = RowIndexCache(limit: options.indexCacheSize)
     }
 
     public func makeWriter(_ context: FileContext) throws(StorageError) -> any TableFileWriter {
@@ -79,6 +82,6 @@ public struct SamplesLayout: FileLayout {
                 .foreign, "\(name) is not a file of samples in format \(SamplesFormat.version); it was not read")
         }
         return SamplesFileReader(
-            file, schema: schema, cache: cache, largeIndexes: largeIndexes, learnMetricName: learnMetricName)
+            file, schema: schema, cache: cache, indexes: indexes, learnMetricName: learnMetricName)
     }
 }

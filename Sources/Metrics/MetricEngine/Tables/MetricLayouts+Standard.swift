@@ -2,10 +2,15 @@ public import StorageEngine
 
 extension MetricLayouts {
     /// The layouts of the storage format.
-    public static let standard = MetricLayouts(
-        samples: { names in
-            SamplesLayout(metricName: { names.name(of: $0) }, learnMetricName: { names.learn($0, $1) })
-        }, series: SeriesLayout(), metadata: PlainLayout())
+    public static let standard = standard(SamplesLayout.Options())
+
+    public static func standard(_ samples: SamplesLayout.Options) -> MetricLayouts {
+        MetricLayouts(
+            samples: { names in
+                SamplesLayout(
+                    metricName: { names.name(of: $0) }, learnMetricName: { names.learn($0, $1) }, options: samples)
+            }, series: SeriesLayout(), metadata: PlainLayout())
+    }
 }
 
 extension MetricStore {

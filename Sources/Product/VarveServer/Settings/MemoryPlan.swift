@@ -8,8 +8,10 @@ public import Platform
 /// | queries, all together | a quarter; each may have twice its even share | 1 GiB each |
 /// | request bodies | a sixteenth | 256 MiB |
 /// | merges | an eighth | 512 MiB |
+/// | caches of what was read | an eighth | 320 MiB |
 ///
-/// The rest is for the label index, caches and the program. Above the whole no new query begins.
+/// The rest is for the label index and the program. Above the whole no new query begins: caches that filled it would end
+/// queries for good.
 public struct MemoryPlan: Sendable, Equatable {
     /// Of the machine or its control group, in hundredths.
     static let defaultShare = 60
@@ -28,6 +30,7 @@ public struct MemoryPlan: Sendable, Equatable {
     public var rows: ByteCount { min(ByteCount(limit.bytes / 4), .mebibytes(1_024)) }
     public var bodies: ByteCount { min(ByteCount(limit.bytes / 16), .mebibytes(256)) }
     public var merges: ByteCount { min(ByteCount(limit.bytes / 8), .mebibytes(512)) }
+    public var caches: ByteCount { min(ByteCount(limit.bytes / 8), .mebibytes(320)) }
 
     /// Of one query, when so many may run at once: twice an even share of the quarter, as few need all they may have.
     public func query(concurrency: Int) -> ByteCount {
