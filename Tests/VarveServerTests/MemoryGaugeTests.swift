@@ -28,6 +28,24 @@ import Testing
         #expect(gauge.excess == nil)
     }
 
+    /// Twice a minute; from half of the limit on every second while it helps, then ever more seldom.
+    @Test func freeMemoryGoesBackAsOftenAsItHelps() {
+        let second: UInt64 = 1_000_000_000
+        var pace = MemoryReturnPace(limit: 1_000, start: 0)
+        #expect(!pace.isDue(at: 29 * second, resident: 500) && pace.isDue(at: 30 * second, resident: 0))
+        #expect(pace.isDue(at: second, resident: 501))
+        pace.note(from: 800, to: 700, at: 10 * second)
+        #expect(!pace.isDue(at: 11 * second - 1, resident: 700) && pace.isDue(at: 11 * second, resident: 700))
+        for wait in [2, 4, 8, 16, 30, 30] as [UInt64] {
+            pace.note(from: 700, to: 690, at: 20 * second)
+            #expect(!pace.isDue(at: (20 + wait) * second - 1, resident: 700), "\(wait) s")
+            #expect(pace.isDue(at: (20 + wait) * second, resident: 700), "\(wait) s")
+        }
+        pace.note(from: 800, to: 750, at: 60 * second)
+        #expect(pace.isDue(at: 61 * second, resident: 750))
+        #expect(!MemoryReturnPace(limit: 0, start: 0).isDue(at: 29 * second, resident: .max))
+    }
+
     @Test func noLimitIsNoLimit() {
         #expect(MemoryGauge(limit: 0, time: SteppedClock()) { .max }.excess == nil)
     }

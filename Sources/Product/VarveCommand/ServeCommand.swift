@@ -130,11 +130,7 @@ struct ServeCommand: AsyncParsableCommand {
             database: database, options: settings.serverOptions(checked.plan), access: access, environment: environment,
             logger: logger)
         let watch = FencingWatch(database, environment)
-        let freed = FreedMemoryReturn(environment)
-        defer {
-            watch.cancel()
-            freed.cancel()
-        }
+        defer { watch.cancel() }
         do {
             try await server.run(
                 onListening: { port in

@@ -14,13 +14,7 @@ extension PrometheusAPI {
         _ question: Question, _ lane: QueryLanes.Lane, _ options: QueryOptions,
         _ work: (QueryOptions) async throws(QueryError) -> QueryResult
     ) async throws(APIError) -> Finished {
-        if let held = state.memory.excess {
-            state.refusedQueries.count(.memory)
-            throw APIError(
-                .timeout,
-                "the process holds \(ByteCount(held)) of the \(ByteCount(state.memory.limit)) that memory-limit allows: no "
-                    + "query begins until there is room; try again later, or raise memory-limit")
-        }
+        try checkMemory()
         let arrived = environment.time.monotonic()
         let id = state.queries.add(question, arrived: arrived)
         defer { state.queries.remove(id) }
@@ -38,6 +32,8 @@ extension PrometheusAPI {
                 )
         }
         defer { slot.leave() }
+        // Those that ran while this one waited may have filled it.
+        try checkMemory()
         state.queries.began(id)
         let began = environment.time.monotonic()
         let outcome = await withTaskExecutorPreference(lanes.executor(lane)) {
@@ -55,6 +51,15 @@ extension PrometheusAPI {
             state.refusedQueries.count(error)
             throw APIError(error)
         }
+    }
+
+    private func checkMemory() throws(APIError) {
+        guard let held = state.memory.excess else { return }
+        state.refusedQueries.count(.memory)
+        throw APIError(
+            .timeout,
+            "the process holds \(ByteCount(held)) of the \(ByteCount(state.memory.limit)) that memory-limit allows: no "
+                + "query begins until there is room; try again later, or raise memory-limit")
     }
 
     private func noteIfSlow(_ question: Question, _ outcome: Result<QueryResult, QueryError>, seconds: Double) {

@@ -19,7 +19,8 @@ final class MemoryGauge: Sendable {
     /// 0: no bound.
     let limit: Int
     private let time: any TimeSource
-    private let measure: @Sendable () -> Int
+    /// Resident bytes now.
+    let measure: @Sendable () -> Int
     private let state = Mutex(State())
 
     init(

@@ -15,6 +15,7 @@ public struct Server: Sendable {
     private let options: ServerOptions
     private let api: PrometheusAPI
     private let state: ServerState
+    private let environment: Platform.Environment
     private let logger: Logger
 
     public init(
@@ -22,6 +23,7 @@ public struct Server: Sendable {
         environment: Platform.Environment = .live, logger: Logger
     ) {
         self.options = options
+        self.environment = environment
         self.logger = logger
         state = ServerState(
             startTime: environment.time.now(), access: access ?? WebAccess(openWith: environment.random),
@@ -62,7 +64,9 @@ public struct Server: Sendable {
                 availableConnectionsDelegate: MaximumAvailableConnections(connections, logger: quiet)),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? options.port) },
             logger: quiet)
-        var services: [any Service] = [application, StopNotice(state: state)]
+        var services: [any Service] = [
+            application, FreedMemoryReturn(memory: state.memory, environment: environment), StopNotice(state: state),
+        ]
         if let reload { services.append(ReloadAtHangup(state: state, reload: reload)) }
         var configuration = ServiceGroupConfiguration(
             services: services,
