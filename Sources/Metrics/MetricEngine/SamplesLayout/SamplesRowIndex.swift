@@ -11,7 +11,6 @@ struct SamplesRowIndex: Sendable {
     private(set) var divisors: [Double] = []
     private(set) var divisorEnds: [Int] = []
 
-    var entries: Int { ids.count + divisors.count }
     /// Bytes held.
     var memory: Int { (ids.capacity + ends.capacity + divisors.capacity + divisorEnds.capacity) * 8 }
 
