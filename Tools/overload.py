@@ -94,9 +94,9 @@ class Scene:
 
     def compared(self, calm, beset):
         def text(meters):
-            rate = statistics.median(m.rate for m in meters)
-            fair = statistics.median(m.fair for m in meters)
-            shares = ", ".join(f"{key} {statistics.median(m.shares[key] for m in meters):.2f}" for key in meters[0].shares)
+            rate = statistics.mean(m.rate for m in meters)
+            fair = statistics.mean(m.fair for m in meters)
+            shares = ", ".join(f"{key} {statistics.mean(m.shares[key] for m in meters):.2f}" for key in meters[0].shares)
             return f"{rate / 1e3:.0f} thousand samples/s ({fair / 1e3:.0f} fair; processors: {shares})"
         self.say(f"without: {text(calm)}")
         self.say(f"with:    {text(beset)}")

@@ -80,8 +80,9 @@ import Testing
     func memoryIsSharedOut(wanted: Int?, machine: Int, limit: Int) {
         let plan = MemoryPlan(wanted: wanted.map { ByteCount($0) }, machine: machine)
         #expect(abs(plan.limit.bytes - limit) < 1 << 20)
-        let parts = plan.rows.bytes + plan.bodies.bytes + plan.merges.bytes + plan.caches.bytes
-        #expect(parts <= plan.limit.bytes / 16 * 9)
+        let parts = plan.rows.bytes + plan.bodies.bytes + plan.merges.bytes
+        #expect(parts <= plan.limit.bytes / 2)
+        #expect(plan.caches.bytes <= min(plan.limit.bytes / 8, 320 << 20))
         #expect(plan.query(concurrency: 4).bytes * 4 <= max(plan.limit.bytes / 2, 64 << 20))
         #expect(plan.flushSize(wanted: nil).bytes * 2 <= plan.rows.bytes)
     }

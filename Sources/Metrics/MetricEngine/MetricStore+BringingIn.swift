@@ -87,7 +87,8 @@ extension MetricStore {
 
     /// Label sets get ordinals and ids of this claim, as far as limits allow.
     private func register(_ columns: SampleColumns) async throws(StorageError) {
-        while case .lacks(let needed) = registration.withLock({ _ in registry.register(columns, nil) }) {
+        let prepared = registry.prepare(columns.newSeries)
+        while case .lacks(let needed) = registration.withLock({ _ in registry.register(columns, prepared) }) {
             try await reserver.reserve(needed)
         }
     }

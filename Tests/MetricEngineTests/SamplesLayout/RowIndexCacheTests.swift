@@ -60,7 +60,7 @@ import Testing
 
     @Test func aRowGroupIsDecodedOnceWhileItsFileIsOpen() async throws {
         var rows = SampleRows()
-        for i in 0..<6_000 { rows.append(Int64(i + 1), 1_699_920_000_000, 1) }
+        for i in 0..<66_000 { rows.append(Int64(i + 1), 1_699_920_000_000, 1) }
         let layout = SamplesLayout(metricName: { "metric_\($0)" })
         let bytes = try rows.flushed(layout)
         do {

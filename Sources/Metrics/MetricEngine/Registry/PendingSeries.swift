@@ -7,8 +7,11 @@ struct NewSeriesInOrder: Sendable {
     private(set) var refused: [(index: Int, refusal: SampleRefusal)] = []
     var series: [PendingSeries] = []
     private(set) var codes = LabelSetCodes()
+    /// Series that the index had.
+    let indexCount: Int
 
     init(_ new: NewSeriesColumns, _ limits: MetricLimits, _ index: LabelIndexView) {
+        indexCount = index.count
         var reader = LabelSetReader(index)
         series.reserveCapacity(new.count)
         new.metrics.withRows { metrics in
@@ -64,21 +67,13 @@ struct PendingSeries: Sendable {
     init(index: Int) { self.index = index }
 
     mutating func note(_ name: Range<Int>, _ value: Range<Int>, _ labels: UnsafeRawBufferPointer) {
-        if name.count == 3, Self.job.matches(labels, name) { job = value }
-        if name.count == 8, Self.instance.matches(labels, name) { instance = value }
+        if Self.isName("job", labels[name]) { job = value }
+        if Self.isName("instance", labels[name]) { instance = value }
     }
 
-    private static let job = Name("job")
-    private static let instance = Name("instance")
-
-    private struct Name {
-        let text: StaticString
-        init(_ text: StaticString) { self.text = text }
-
-        func matches(_ labels: UnsafeRawBufferPointer, _ name: Range<Int>) -> Bool {
-            text.withUTF8Buffer {
-                ByteOrder.areEqual(UnsafeRawBufferPointer($0), UnsafeRawBufferPointer(rebasing: labels[name]))
-            }
+    private static func isName(_ text: StaticString, _ name: Slice<UnsafeRawBufferPointer>) -> Bool {
+        text.withUTF8Buffer {
+            ByteOrder.areEqual(UnsafeRawBufferPointer($0), UnsafeRawBufferPointer(rebasing: name))
         }
     }
 
@@ -118,29 +113,21 @@ struct PendingSeries: Sendable {
             jobRanks.note(series.job(labels))
             shared = UnsafeRawBufferPointer(rebasing: shared[..<sharedLength(shared, series.instance(labels))])
         }
-        let areRanked = metricRanks.isComplete && jobRanks.isComplete
+        guard metricRanks.isComplete, jobRanks.isComplete else {
+            return pending.sort { $0.precedes($1, metrics, labels) }
+        }
         var keys: [(word: UInt64, place: Int)] = []
         keys.reserveCapacity(pending.count)
         for (place, series) in pending.enumerated() {
-            let metric = UInt64(metricRanks.rank(of: metrics[series.index]))
-            // Ranks compare by order only where each text has its own.
-            let job = metricRanks.isComplete ? UInt64(jobRanks.rank(of: series.job(labels))) : 0
-            var word = metric << 48 | job << 32
-            if areRanked {
-                var start: UInt64 = 0
-                let instance = series.instance(labels)
-                for i in 0..<4 {
-                    let at = shared.count + i
-                    start = start << 8 | (at < instance.count ? UInt64(instance[at]) : 0)
-                }
-                word |= start
-            }
+            var word = UInt64(metricRanks.rank(of: metrics[series.index])) << 48
+            word |= UInt64(jobRanks.rank(of: series.job(labels))) << 32
+            let instance = series.instance(labels).dropFirst(shared.count).prefix(4)
+            for (i, byte) in instance.enumerated() { word |= UInt64(byte) << UInt64(24 - 8 * i) }
             keys.append((word, place))
         }
         keys.sort { a, b in
-            if a.word != b.word { return a.word < b.word }
-            let (one, other) = (pending[a.place], pending[b.place])
-            return areRanked ? one.precedesAmongEqualJobs(other, labels) : one.precedes(other, metrics, labels)
+            a.word != b.word
+                ? a.word < b.word : pending[a.place].precedesAmongEqualJobs(pending[b.place], labels)
         }
         let old = pending
         for (to, key) in keys.enumerated() { pending[to] = old[key.place] }
@@ -161,7 +148,7 @@ struct PendingSeries: Sendable {
 
 /// The distinct texts among many, in order, as long as they are few.
 ///
-/// - Beyond `most` it gives up: every rank is 0, and nothing is sorted in.
+/// - Beyond `most` it gives up: no rank is known.
 struct TextRanks {
     static let most = 256
     private var texts: [UnsafeRawBufferPointer] = []
@@ -183,8 +170,8 @@ struct TextRanks {
     }
 
     /// How many of the texts come before `text`, which was noted.
+    /// - Precondition: it is complete.
     mutating func rank(of text: UnsafeRawBufferPointer) -> Int {
-        guard isComplete else { return 0 }
         if last < texts.count, ByteOrder.areEqual(texts[last], text) { return last }
         last = find(text).place
         return last

@@ -25,7 +25,7 @@ struct Registration: Sendable {
 
 enum RegistrationAttempt: Sendable {
     case ready(Registration)
-    /// Reserve first, then try again: nothing was changed.
+    /// Reserve first, then try again: what has got an ordinal keeps it, nothing is registered.
     case lacks(NumbersNeeded)
 }
 
@@ -39,23 +39,20 @@ enum RegistrationAttempt: Sendable {
 /// 4. `publish`: alive bits and spellings. Not reached when staging failed: then the series exist without being
 ///    registered, and their next write logs their rows.
 extension SeriesRegistry {
-    /// What needs no lock of the caller's; nil: near the limit of series, where it must be known exactly who is new.
-    func prepare(_ new: NewSeriesColumns) -> NewSeriesInOrder? {
-        let view = state.withLock { isNearLimit(new, $0) ? nil : $0.index.view() }
-        return view.map { NewSeriesInOrder(new, limits, $0) }
+    /// What needs no lock of the caller's.
+    func prepare(_ new: NewSeriesColumns) -> NewSeriesInOrder {
+        NewSeriesInOrder(new, limits, state.withLock { $0.index.view() })
     }
 
-    private func isNearLimit(_ new: NewSeriesColumns, _ state: RegistryState) -> Bool {
-        state.index.count + new.count > limits.series
-    }
-
-    func register(_ columns: SampleColumns, _ prepared: NewSeriesInOrder?) -> RegistrationAttempt {
+    func register(_ columns: SampleColumns, _ prepared: NewSeriesInOrder) -> RegistrationAttempt {
         let new = columns.newSeries
         return new.metrics.withRows { metrics in
             new.labels.withRows { labels in
                 var fates = [SeriesFate](repeating: .known(SeriesOrdinal.unknown), count: new.count)
                 var ordered = state.withLock { state in
-                    if let prepared, !isNearLimit(new, state) { return prepared }
+                    // Near the limit it must be known exactly who is new.
+                    let isFar = state.index.count + new.count <= limits.series
+                    if isFar || state.index.count == prepared.indexCount { return prepared }
                     return NewSeriesInOrder(new, limits, state.index.view())
                 }
                 for (index, refusal) in ordered.refused { fates[index] = .refused(refusal) }
@@ -100,7 +97,7 @@ extension SeriesRegistry {
         return pending
     }
 
-    /// - Returns: what is missing before they can be registered; then none was. nil: all have their fate.
+    /// - Returns: the numbers that are missing for those without a fate; nil: all have one.
     private func register(
         _ pending: [PendingSeries], _ codes: LabelSetCodes, _ metrics: ByteRows, _ labels: ByteRows,
         _ fates: inout [SeriesFate]
@@ -141,11 +138,10 @@ extension SeriesRegistry {
     /// Metrics without a number among series sorted by metric.
     private func newMetrics(_ pending: ArraySlice<PendingSeries>, _ metrics: ByteRows, _ state: RegistryState) -> Int {
         var count = 0
-        for (i, series) in zip(pending.indices, pending) {
-            if i > pending.startIndex, ByteOrder.areEqual(metrics[pending[i - 1].index], metrics[series.index]) {
-                continue
-            }
-            if !state.hasNumber(metric: metrics[series.index]) { count += 1 }
+        for i in pending.indices {
+            let metric = metrics[pending[i].index]
+            if i > pending.startIndex, ByteOrder.areEqual(metrics[pending[i - 1].index], metric) { continue }
+            if !state.hasNumber(metric: metric) { count += 1 }
         }
         return count
     }
