@@ -88,6 +88,7 @@ import Testing
     @Test func piecesOfALongAnswerAreMadeOnTheThreadsOfTheWideLane() async throws {
         struct Pieces: AnswerPieces {
             var left = 2
+            let heldBytes = 0
             mutating func next() -> [UInt8]? {
                 left -= 1
                 return left < 0 ? nil : [QueryLaneTests.makesWay ? 1 : 0]
@@ -111,6 +112,7 @@ private final class Stuff: Sendable {
     private struct Pieces: AnswerPieces {
         var left = 3
         let stuff: Stuff
+        let heldBytes = 0
         mutating func next() -> [UInt8]? {
             left -= 1
             return left < 0 ? nil : [UInt8(left)]

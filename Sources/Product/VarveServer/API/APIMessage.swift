@@ -103,6 +103,8 @@ struct APIAnswer: Sendable {
 protocol AnswerPieces: Sendable {
     /// The next bytes, never empty; nil at the end.
     mutating func next() -> [UInt8]?
+    /// What it holds until the last piece is made, about.
+    var heldBytes: Int { get }
 }
 
 extension String {

@@ -8,6 +8,10 @@ extension PrometheusAPI {
     func federate(_ form: FormParameters, accept: String) async throws(APIError) -> APIAnswer {
         let selectors = try SeriesParameters(form, defaults: options.queryOptions).selectors
         guard !selectors.isEmpty else { throw APIError(.badData, "no match[] parameter provided") }
+        return try await asking { () async throws in try await federation(of: selectors, accept: accept) }
+    }
+
+    private func federation(of selectors: [[LabelMatcher]], accept: String) async throws(APIError) -> APIAnswer {
         let now = environment.time.now()
         var last: [Labels: (timestamp: Int64, value: Double)] = [:]
         for matchers in selectors {
@@ -39,10 +43,10 @@ extension PrometheusAPI {
     private func instant(_ expression: String, _ now: Int64) async throws(APIError) -> QueryValue {
         let lane = QueryLanes.lane(
             reach: database.reach(of: expression, start: now, end: now, step: nil, options: options.queryOptions))
-        return try await running(Question(text: expression, start: now, end: now), lane, options.queryOptions) {
-            (options) async throws(QueryError) in
-            try await database.query(expression, at: now, options: options)
-        }.result.value
+        return try await running(
+            Question(text: expression, start: now, end: now), lane, options.queryOptions,
+            { (options) async throws(QueryError) in try await database.query(expression, at: now, options: options) },
+            { (finished) async throws(APIError) in finished.result.value })
     }
 
     /// `{__name__="up",job=~"a|b"}`: what the matchers say, whatever form they came in.

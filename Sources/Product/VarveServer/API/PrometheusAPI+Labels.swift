@@ -79,13 +79,4 @@ extension PrometheusAPI {
         .success(
             .array(found.names.map(JSONValue.string)), warnings: found.isTruncated ? [Self.truncationWarning] : [])
     }
-
-    /// Runs a question to the database; what it throws gets its kind.
-    func asking(_ work: () async throws -> APIAnswer) async throws(APIError) -> APIAnswer {
-        do {
-            return try await work()
-        } catch {
-            throw APIError(error)
-        }
-    }
 }

@@ -37,7 +37,12 @@ extension PrometheusAPI {
         _ question: Question, _ parameters: CommonQueryParameters, _ reach: Int?,
         _ work: (QueryOptions) async throws(QueryError) -> QueryResult
     ) async throws(APIError) -> APIAnswer {
-        let finished = try await running(question, QueryLanes.lane(reach: reach), parameters.options, work)
+        try await running(question, QueryLanes.lane(reach: reach), parameters.options, work) {
+            (finished) async throws(APIError) in try await held(answer(finished, parameters))
+        }
+    }
+
+    private func answer(_ finished: Finished, _ parameters: CommonQueryParameters) -> APIAnswer {
         var result = finished.result
         result.truncate(to: parameters.limit)
         result.truncateRemarks()
@@ -137,6 +142,7 @@ extension APIAnswer {
     private struct ReadAhead<Rest: AnswerPieces>: AnswerPieces {
         var ready: [[UInt8]]
         var rest: Rest
+        var heldBytes: Int { rest.heldBytes }
         mutating func next() -> [UInt8]? { ready.popLast() ?? rest.next() }
     }
 }

@@ -10,30 +10,17 @@ extension PrometheusAPI {
         var evaluationSeconds: Double
     }
 
-    func running(
+    /// - Parameter finish: what is made of the result while the query still has its slot.
+    func running<Outcome>(
         _ question: Question, _ lane: QueryLanes.Lane, _ options: QueryOptions,
-        _ work: (QueryOptions) async throws(QueryError) -> QueryResult
-    ) async throws(APIError) -> Finished {
-        try checkMemory()
+        _ work: (QueryOptions) async throws(QueryError) -> QueryResult,
+        _ finish: (Finished) async throws(APIError) -> Outcome
+    ) async throws(APIError) -> Outcome {
         let arrived = environment.time.monotonic()
         let id = state.queries.add(question, arrived: arrived)
         defer { state.queries.remove(id) }
-        let slot: QueryGate.Slot
-        do {
-            slot = try await lanes.gate(lane).enter()
-        } catch {
-            state.refusedQueries.count(error == .canceled ? .gone : .queue)
-            throw error == .canceled
-                ? APIError(.canceled, "query was canceled in the queue")
-                : APIError(
-                    .timeout,
-                    "query timed out in the queue: \(self.options.concurrentQueries) queries are running "
-                        + "(query.max-concurrency); try again later"
-                )
-        }
+        let slot = try await enter(lane)
         defer { slot.leave() }
-        // Those that ran while this one waited may have filled it.
-        try checkMemory()
         state.queries.began(id)
         let began = environment.time.monotonic()
         let outcome = await withTaskExecutorPreference(lanes.executor(lane)) {
@@ -45,11 +32,68 @@ extension PrometheusAPI {
         state.topQueries.note(question, seconds: seconds, at: environment.time.monotonic())
         switch outcome {
         case .success(let result):
-            return Finished(
-                result: result, queueSeconds: Double(began &- arrived) / 1e9, evaluationSeconds: seconds)
+            return try await finish(
+                Finished(result: result, queueSeconds: Double(began &- arrived) / 1e9, evaluationSeconds: seconds))
         case .failure(let error):
             state.refusedQueries.count(error)
             throw APIError(error)
+        }
+    }
+
+    /// A slot of the lane, once there is one and the process holds no more than it may.
+    private func enter(_ lane: QueryLanes.Lane) async throws(APIError) -> Gate.Slot {
+        try checkMemory()
+        let slot: Gate.Slot
+        do {
+            slot = try await lanes.gate(lane).enter()
+        } catch {
+            throw refused(
+                error, .queue,
+                "query timed out in the queue: \(options.concurrentQueries) queries are running (query.max-concurrency); "
+                    + "try again later")
+        }
+        do {
+            // Those that ran while this one waited may have filled it.
+            try checkMemory()
+        } catch {
+            slot.leave()
+            throw error
+        }
+        return slot
+    }
+
+    /// Runs a question about labels; what the database throws gets its kind.
+    func asking(_ work: () async throws -> APIAnswer) async throws(APIError) -> APIAnswer {
+        let slot = try await enter(.labels)
+        defer { slot.leave() }
+        do {
+            return try await held(try await work())
+        } catch {
+            throw APIError(error)
+        }
+    }
+
+    /// The answer, once there is room for it.
+    func held(_ answer: APIAnswer) async throws(APIError) -> APIAnswer {
+        do {
+            return try await answers.held(answer)
+        } catch {
+            throw refused(
+                error, .answers,
+                "there was no room for the answer: \(ByteCount(answers.inUse)) of the \(ByteCount(answers.limit)) that answers may "
+                    + "hold together wait for their clients to read them; try again later, ask for less, or raise memory-limit"
+            )
+        }
+    }
+
+    private func refused(_ refusal: Gate.Refusal, _ reason: RefusedQueries.Reason, _ text: String) -> APIError {
+        switch refusal {
+        case .canceled:
+            state.refusedQueries.count(.gone)
+            return APIError(.canceled, "query was canceled in the queue")
+        case .busy:
+            state.refusedQueries.count(reason)
+            return APIError(.timeout, text)
         }
     }
 

@@ -95,7 +95,7 @@ extension PrometheusAPI {
             numbers.append(
                 DatabaseStatistic(
                     name: "varve_queries_running", help: "Queries being evaluated, by lane.", kind: .gauge,
-                    labels: .init([("lane", lane.rawValue)]), value: Double(lanes.gate(lane).running)))
+                    labels: .init([("lane", lane.rawValue)]), value: Double(lanes.gate(lane).inUse)))
         }
         for lane in QueryLanes.Lane.allCases {
             numbers.append(
@@ -122,6 +122,19 @@ extension PrometheusAPI {
                 value: Double(
                     DescriptorLimit.connections(
                         wanted: options.maximumConnections, descriptors: DescriptorLimit.current))))
+        numbers.append(
+            DatabaseStatistic(
+                name: "varve_http_answer_bytes", help: "Memory of the long answers that are being sent.", kind: .gauge,
+                value: Double(answers.inUse)))
+        numbers.append(
+            DatabaseStatistic(
+                name: "varve_http_answer_limit_bytes",
+                help: "What long answers may hold together: others wait before they begin.", kind: .gauge,
+                value: Double(answers.limit)))
+        numbers.append(
+            DatabaseStatistic(
+                name: "varve_http_answers_waiting", help: "Long answers that wait for room.", kind: .gauge,
+                value: Double(answers.waiting)))
         numbers += patience.statistics
         numbers.append(
             DatabaseStatistic(

@@ -14,6 +14,7 @@ struct PrometheusAPI: Sendable {
     let environment: Environment
     let state: ServerState
     let lanes: QueryLanes
+    let answers: AnswerMemory
     let patience: WritePatience
     let origins: OriginPolicy
     let logger: Logger
@@ -29,6 +30,8 @@ struct PrometheusAPI: Sendable {
         self.logger = logger
         origins = OriginPolicy(options.allowedOrigins)
         patience = WritePatience(options.writePatience, time: environment.time)
+        answers = AnswerMemory(
+            limit: options.answerMemory, patience: options.queueTimeout, time: environment.time)
         lanes = QueryLanes(
             slots: options.concurrentQueries, patience: options.queueTimeout, time: environment.time,
             executors: executors)

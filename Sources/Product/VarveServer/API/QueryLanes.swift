@@ -1,20 +1,22 @@
 import Platform
 import PromQL
 
-/// The two ways that queries take: what looks at little does not wait behind what looks at everything.
+/// The ways that queries take: what looks at little does not wait behind what looks at everything.
 ///
 /// - *Quick*: `QueryReach` says that it looks at few samples. Threads like those of everybody else.
 /// - *Wide*: all others, and answers that are made piece by piece. Their threads make way (`SpareProcessors`), so that
 ///   ingest and small questions go on beside any number of them.
+/// - *Labels*: questions about labels and series, federation. The threads of the wide lane.
 /// - Each way has `query.max-concurrency` slots and a queue of its own.
 struct QueryLanes: Sendable {
-    enum Lane: String, CaseIterable, Sendable { case quick, wide }
+    enum Lane: String, CaseIterable, Sendable { case quick, wide, labels }
 
     /// A query of the quick lane looks at no more samples and steps: some 10 ms.
     static let quickReach = 500_000
 
-    private let quick: QueryGate
-    private let wide: QueryGate
+    private let quick: Gate
+    private let wide: Gate
+    private let labels: Gate
     /// Where the work of each lane is done; nil: where its caller is.
     let executors: Executors
 
@@ -33,8 +35,9 @@ struct QueryLanes: Sendable {
     }
 
     init(slots: Int, patience: Duration, time: any TimeSource, executors: Executors) {
-        quick = QueryGate(slots: slots, patience: patience, time: time)
-        wide = QueryGate(slots: slots, patience: patience, time: time)
+        quick = Gate(slots: slots, patience: patience, time: time)
+        wide = Gate(slots: slots, patience: patience, time: time)
+        labels = Gate(slots: slots, patience: patience, time: time)
         self.executors = executors
     }
 
@@ -44,17 +47,18 @@ struct QueryLanes: Sendable {
         return reach <= quickReach ? .quick : .wide
     }
 
-    func gate(_ lane: Lane) -> QueryGate {
+    func gate(_ lane: Lane) -> Gate {
         switch lane {
         case .quick: quick
         case .wide: wide
+        case .labels: labels
         }
     }
 
     func executor(_ lane: Lane) -> (any TaskExecutor)? {
         switch lane {
         case .quick: executors.quick
-        case .wide: executors.wide
+        case .wide, .labels: executors.wide
         }
     }
 }

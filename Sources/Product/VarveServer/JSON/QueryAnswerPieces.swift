@@ -22,6 +22,8 @@ struct QueryAnswerPieces: AnswerPieces {
         self.statistics = statistics
     }
 
+    var heldBytes: Int { result.value.heldBytes }
+
     mutating func next() -> [UInt8]? {
         guard !isDone else { return nil }
         var text = JSONText()
@@ -152,6 +154,8 @@ struct SeriesAnswerPieces: AnswerPieces {
         self.series = series
         self.warnings = warnings
     }
+
+    var heldBytes: Int { series.reduce(0) { $0 + MemoryLayout<Labels>.stride + $1.heldBytes } }
 
     mutating func next() -> [UInt8]? {
         guard !isDone else { return nil }

@@ -24,7 +24,8 @@ struct FreedMemoryReturn: Service {
     }
 }
 
-/// When free memory goes back: twice a minute, and from half of the limit on every second, as long as it helps.
+/// When free memory goes back: twice a minute; from half of the limit on every second as long as it helps; above the limit every
+/// second in any case, as no query begins there.
 ///
 /// - A return walks all that is free, returned before or not: where a sixteenth does not come back, the next waits twice as long.
 struct MemoryReturnPace {
@@ -43,8 +44,8 @@ struct MemoryReturnPace {
     }
 
     func isDue(at now: UInt64, resident: Int) -> Bool {
-        let isMuch = limit > 0 && resident > limit / 2
-        return now &- last >= (isMuch ? wait : Self.longest)
+        guard limit > 0, resident > limit / 2 else { return now &- last >= Self.longest }
+        return now &- last >= (resident > limit ? Self.shortest : wait)
     }
 
     mutating func note(from before: Int, to after: Int, at now: UInt64) {

@@ -7,13 +7,11 @@ import Synchronization
 /// most, and only while somebody asks.
 final class MemoryGauge: Sendable {
     private static let interval: UInt64 = 100_000_000
-    private static let trimInterval: UInt64 = 1_000_000_000
 
     private struct State {
         var resident = 0
         /// Monotonic nanoseconds; nil: never.
         var lookedAt: UInt64?
-        var trimmedAt: UInt64?
     }
 
     /// 0: no bound.
@@ -42,11 +40,6 @@ final class MemoryGauge: Sendable {
             }
             state.lookedAt = now
             state.resident = measure()
-            if state.resident > limit, state.trimmedAt.map({ now &- $0 >= Self.trimInterval }) ?? true {
-                state.trimmedAt = now
-                FreedMemory.returnAll()
-                state.resident = measure()
-            }
             return state.resident > limit ? state.resident : nil
         }
     }

@@ -40,6 +40,9 @@ public struct ServerOptions: Sendable {
     public var maximumBody = WriteLimits.body
     /// Bytes of all request bodies held at once; beyond, requests get 503. Default 256 MiB.
     public var bodyMemory = 256 << 20
+    /// Bytes of all long answers that are on their way to clients; a query waits for room before its answer begins.
+    /// Default 256 MiB.
+    public var answerMemory = 256 << 20
     /// Bytes that the process may hold: above it no new query begins. 0: no bound.
     public var memoryLimit = 0
     /// How long requests may still run after the signal to stop. Default 30 s.

@@ -64,6 +64,7 @@ extension ServeSettings {
         let share = plan.query(concurrency: options.concurrentQueries)
         options.queryOptions.maximumMemory = (bounds.queryMemory ?? share).bytes
         options.bodyMemory = plan.bodies.bytes
+        options.answerMemory = plan.answers.bytes
         options.memoryLimit = plan.limit.bytes
         options.flags = shown
         options.retentionText = Self.text(retention)

@@ -6,6 +6,7 @@ public import Platform
 /// |---|---|---|
 /// | rows not flushed yet | a quarter | 1 GiB |
 /// | queries, all together | a quarter; each may have twice its even share | 1 GiB each |
+/// | answers that are being sent | an eighth | 256 MiB |
 /// | request bodies | a sixteenth | 256 MiB |
 /// | merges | an eighth | 512 MiB |
 /// | caches of what was read | an eighth | 320 MiB |
@@ -29,6 +30,7 @@ public struct MemoryPlan: Sendable, Equatable {
 
     public var rows: ByteCount { min(ByteCount(limit.bytes / 4), .mebibytes(1_024)) }
     public var bodies: ByteCount { min(ByteCount(limit.bytes / 16), .mebibytes(256)) }
+    public var answers: ByteCount { min(ByteCount(limit.bytes / 8), .mebibytes(256)) }
     public var merges: ByteCount { min(ByteCount(limit.bytes / 8), .mebibytes(512)) }
     public var caches: ByteCount { min(ByteCount(limit.bytes / 8), .mebibytes(320)) }
 

@@ -9,6 +9,8 @@ final class RefusedQueries: Sendable {
         case memory
         /// No slot within `query.queue-timeout`.
         case queue
+        /// No room for the answer within `query.queue-timeout`.
+        case answers
         /// `query.timeout`.
         case time
         /// The client left.
