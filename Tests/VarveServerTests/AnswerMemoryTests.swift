@@ -1,5 +1,6 @@
 import Logging
 import MetricModel
+import Platform
 import PromQL
 import Testing
 

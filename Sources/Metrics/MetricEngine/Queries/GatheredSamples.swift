@@ -31,38 +31,32 @@ struct SamplePiece: Sendable {
 /// - Each id's timestamps ascend strictly; of equal ones the later source's counts, within a source the later row's.
 /// - Ids that were sampled together share one array of timestamps, as long as nothing tells them apart.
 /// - Values stay encoded, as long as no others have to be put between them.
-/// - Rows from memory come a few at a time: they gather behind what is there, and are joined with it at the end.
+/// - Rows from memory come a few at a time: they are staged, and joined with what is there at the end.
 struct GatheredSamples {
     private struct Entry {
         var whole = SamplePiece(group: 0, timestamps: [], values: .none, hasStaleMarkers: false)
         /// Later than all of `whole`.
-        var timestamps: [Int64] = []
-        var values: [Double] = []
+        var staged = StagedRows.Chain()
         var hasStaleMarkers = false
 
-        var count: Int { whole.timestamps.count + timestamps.count }
+        var count: Int { whole.timestamps.count + staged.count }
     }
     private let keys: [Int64]
     private var entries: [Entry]
+    private var staged: StagedRows
     /// The place in `keys` that the source has come to.
     private var at = 0
     private var joins = JoinedTimes()
 
     /// - Parameter keys: ids, ascending.
-    init(_ keys: [Int64]) {
+    init(_ keys: [Int64], staging: StagedRows = StagedRows()) {
         self.keys = keys
+        staged = staging
         entries = [Entry](repeating: Entry(), count: keys.count)
     }
 
     /// Its rows come by ascending ids.
-    /// - Parameter toCome: so many sources, with this one.
-    mutating func beginSource(toCome: Int = 1) {
-        at = 0
-        sourcesToCome = toCome
-    }
-    private var sourcesToCome = 1
-    /// Rows of a source from which on as many are expected of each source to come.
-    private static let worthRoom = 4
+    mutating func beginSource() { at = 0 }
 
     /// Rows of an object, where a key comes once.
     /// - Returns: samples more than before.
@@ -97,42 +91,71 @@ struct GatheredSamples {
         guard let first = timestamps.first else { return 0 }
         // Looked for while the values are near: whoever evaluates them would have to fetch them from memory.
         let areStale = StaleMarker.isAny(in: values)
-        let gathered = entries[at].timestamps.count
-        let isLater =
-            gathered > 0
-            ? entries[at].timestamps[gathered - 1] < first
-            : entries[at].whole.timestamps.last.map { $0 < first } ?? true
-        if isLater {
-            // Series of a sample here and there would get more than they take.
-            if gathered == 0, timestamps.count >= Self.worthRoom {
-                let room = min(timestamps.count * sourcesToCome, 1_024)
-                entries[at].timestamps.reserveCapacity(room)
-                entries[at].values.reserveCapacity(room)
+        let last =
+            entries[at].staged.isEmpty ? entries[at].whole.timestamps.last : staged.lastTime(of: entries[at].staged)
+        if last.map({ $0 < first }) ?? true {
+            if !staged.hasRoom(for: timestamps.count) { joinAll() }
+            if staged.hasRoom(for: timestamps.count) {
+                if areStale { entries[at].hasStaleMarkers = true }
+                staged.append(timestamps, values, to: &entries[at].staged)
+            } else {
+                entries[at].whole.add(Self.piece(timestamps, values, areStale))
             }
-            entries[at].timestamps.append(contentsOf: timestamps)
-            entries[at].values.append(contentsOf: values)
-            if areStale { entries[at].hasStaleMarkers = true }
             return timestamps.count
         }
         let before = entries[at].count
         join(at)
-        entries[at].whole.add(
-            SamplePiece(
-                group: 0, timestamps: Array(timestamps), values: .ready(Array(values)), hasStaleMarkers: areStale))
+        entries[at].whole.add(Self.piece(timestamps, values, areStale))
         return entries[at].count - before
     }
 
-    /// Puts what gathered behind the rest.
+    private static func piece(
+        _ timestamps: UnsafeBufferPointer<Int64>, _ values: UnsafeBufferPointer<Double>, _ areStale: Bool
+    ) -> SamplePiece {
+        SamplePiece(
+            group: 0, timestamps: Array(timestamps), values: .ready(Array(values)), hasStaleMarkers: areStale)
+    }
+
+    /// Puts what is staged of one id behind the rest.
     private mutating func join(_ at: Int) {
-        guard !entries[at].timestamps.isEmpty else { return }
-        let more = entries[at].timestamps
-        let values = entries[at].values
-        entries[at].timestamps = []
-        entries[at].values = []
-        entries[at].whole.timestamps = joins.join(entries[at].whole.timestamps, more)
-        entries[at].whole.values.append(.ready(values))
+        guard !entries[at].staged.isEmpty else { return }
+        var values: [Double] = []
+        values.reserveCapacity(entries[at].staged.count)
+        staged.appendValues(of: entries[at].staged, to: &values)
+        join(at, values: .ready(values))
+    }
+
+    /// …of all ids. Values of neighbours share arrays: one of each would be a hundred thousand for a wide query.
+    private mutating func joinAll() {
+        var start = 0
+        while start < entries.count {
+            var end = start
+            var count = 0
+            while end < entries.count, count < SharedValues.usualCount {
+                count += entries[end].staged.count
+                end += 1
+            }
+            var values: [Double] = []
+            values.reserveCapacity(count)
+            for at in start..<end { staged.appendValues(of: entries[at].staged, to: &values) }
+            let shared = SharedValues(values)
+            var place = 0
+            for at in start..<end where !entries[at].staged.isEmpty {
+                let range = place..<place + entries[at].staged.count
+                place = range.upperBound
+                join(at, values: .encoded(SharedValues.Part(shared, range)))
+            }
+            start = end
+        }
+        staged.removeAll()
+    }
+
+    private mutating func join(_ at: Int, values: SampleValues) {
+        entries[at].whole.timestamps = joins.join(entries[at].whole.timestamps, entries[at].staged, of: staged)
+        entries[at].whole.values.append(values)
         if entries[at].hasStaleMarkers { entries[at].whole.hasStaleMarkers = true }
         entries[at].hasStaleMarkers = false
+        entries[at].staged = StagedRows.Chain()
     }
 
     /// Rows of which several may have one key: they follow one another, and the last one counts.
@@ -181,10 +204,10 @@ struct GatheredSamples {
     /// One for each id that has samples, in the order of the ids. Call it last.
     /// - Parameter groups: of the keys.
     mutating func pieces(groups: ArraySlice<UInt32>) -> [SamplePiece] {
+        joinAll()
         var pieces: [SamplePiece] = []
         pieces.reserveCapacity(entries.count)
         for (at, group) in zip(entries.indices, groups) where entries[at].count > 0 {
-            join(at)
             pieces.append(entries[at].whole)
             pieces[pieces.count - 1].group = group
             entries[at] = Entry()
@@ -198,12 +221,45 @@ private struct JoinedTimes {
     private var first: [Int64] = []
     private var second: [Int64] = []
     private var joined: [Int64] = []
+    private var scratch: [Int64] = []
 
-    mutating func join(_ timestamps: [Int64], _ more: [Int64]) -> [Int64] {
-        if GatheredSamples.areSame(second, more), GatheredSamples.areSame(first, timestamps) { return joined }
-        (first, second) = (timestamps, more)
-        joined = timestamps.isEmpty ? more : timestamps + more
+    mutating func join(_ timestamps: [Int64], _ chain: StagedRows.Chain, of staged: StagedRows) -> [Int64] {
+        scratch.removeAll(keepingCapacity: true)
+        staged.appendTimes(of: chain, to: &scratch)
+        if GatheredSamples.areSame(second, scratch), GatheredSamples.areSame(first, timestamps) { return joined }
+        first = timestamps
+        second = Array(scratch[...])
+        joined = timestamps.isEmpty ? second : timestamps + second
         return joined
+    }
+}
+
+/// Values of several series, one after the other.
+private final class SharedValues: Sendable {
+    /// Whoever reads one counts the holders of all: two threads that work beside each other shall seldom meet.
+    static let usualCount = 8_192
+
+    private let values: [Double]
+    init(_ values: [Double]) { self.values = values }
+
+    struct Part: EncodedValues {
+        private let shared: SharedValues
+        private let range: Range<Int>
+        init(_ shared: SharedValues, _ range: Range<Int>) {
+            precondition(range.lowerBound >= 0 && range.upperBound <= shared.values.count)
+            self.shared = shared
+            self.range = range
+        }
+
+        var count: Int { range.count }
+
+        func decode(_ wanted: Range<Int>, to out: UnsafeMutablePointer<Double>) {
+            precondition(wanted.lowerBound >= 0 && wanted.upperBound <= count)
+            shared.values.withUnsafeBufferPointer { values in
+                guard let base = values.baseAddress else { return }
+                out.initialize(from: base + range.lowerBound + wanted.lowerBound, count: wanted.count)
+            }
+        }
     }
 }
 

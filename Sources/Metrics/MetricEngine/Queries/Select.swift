@@ -150,8 +150,8 @@ extension MetricStore: SeriesSource {
         var gathered = GatheredSamples(keys)
         let (sources, counters) = try snapshot.sources(
             of: ScanRequest(table: SamplesTable.number, segment: task.segment.range, times: times, keys: keys))
-        for (number, source) in sources.enumerated() {
-            gathered.beginSource(toCome: sources.count - number)
+        for source in sources {
+            gathered.beginSource()
             if let cursor = try await source.cursorOfObject() as? SamplesCursor {
                 while let runs = try await cursor.nextRuns() {
                     try Task.checkCancellation()
