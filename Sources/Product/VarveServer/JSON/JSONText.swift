@@ -50,32 +50,33 @@ struct JSONText {
     }
 
     private mutating func append(utf8: UnsafeBufferPointer<UInt8>) {
-        // Copied and looked at in one go: hardly any text has to be escaped.
-        let before = bytes.count
-        var isPlain = true
-        bytes.append(addingCapacity: utf8.count + 2) { span in
-            span.withUnsafeMutableBufferPointer { buffer, initialized in
-                guard let start = buffer.baseAddress else { return }
-                var out = start + initialized
-                out.initialize(to: UInt8(ascii: "\""))
-                out += 1
-                var found: UInt8 = 0
-                for i in utf8.indices {
-                    let byte = utf8[i]
-                    found |= byte < 0x20 || byte == 0x22 || byte == 0x5c ? 1 : 0
-                    out[i] = byte
-                }
-                out += utf8.count
-                out.initialize(to: UInt8(ascii: "\""))
-                initialized += utf8.count + 2
-                isPlain = found == 0
-            }
+        let isPlain = appendIfPlain(room: utf8.count + 2) { out in
+            out.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
+            guard PlainText.copy(UnsafeRawBufferPointer(utf8), to: out + 1) else { return nil }
+            out.storeBytes(of: UInt8(ascii: "\""), toByteOffset: utf8.count + 1, as: UInt8.self)
+            return utf8.count + 2
         }
         if isPlain { return }
-        bytes.removeLast(bytes.count - before)
         bytes.append(UInt8(ascii: "\""))
         for byte in utf8 { appendEscaped(byte) }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Text copied and looked at in one go.
+    /// - Parameter write: writes at most `room` bytes and says how many; nil: what it wrote is not to stay.
+    /// - Returns: whether anything stayed.
+    @inline(__always)
+    private mutating func appendIfPlain(room: Int, _ write: (UnsafeMutableRawPointer) -> Int?) -> Bool {
+        var isPlain = false
+        bytes.append(addingCapacity: room) { span in
+            span.withUnsafeMutableBufferPointer { buffer, initialized in
+                guard let start = buffer.baseAddress, let count = write(start + initialized) else { return }
+                precondition(count <= room)
+                initialized += count
+                isPlain = true
+            }
+        }
+        return isPlain
     }
 
     private mutating func appendEscaped(_ byte: UInt8) {
@@ -233,15 +234,37 @@ struct JSONText {
 
     mutating func append(_ labels: Labels) {
         bytes.append(UInt8(ascii: "{"))
-        var isFirst = true
-        labels.forEachPair { name, value in
+        let start = bytes.count
+        labels.forEachPair { name, value in append(name, value, isFirst: bytes.count == start) }
+        bytes.append(UInt8(ascii: "}"))
+    }
+
+    /// `,"name":"value"`.
+    private mutating func append(_ name: String, _ value: UnsafeRawBufferPointer, isFirst: Bool) {
+        var name = name
+        name.withUTF8 { utf8 in
+            let isPlain = appendIfPlain(room: utf8.count + value.count + 6) { out in
+                var at = 0
+                if !isFirst {
+                    out.storeBytes(of: UInt8(ascii: ","), as: UInt8.self)
+                    at = 1
+                }
+                out.storeBytes(of: UInt8(ascii: "\""), toByteOffset: at, as: UInt8.self)
+                guard PlainText.copy(UnsafeRawBufferPointer(utf8), to: out + (at + 1)) else { return nil }
+                at += 1 + utf8.count
+                // "\":\"" as it lies in memory.
+                out.storeBytes(of: (0x22, 0x3a, 0x22), toByteOffset: at, as: (UInt8, UInt8, UInt8).self)
+                guard PlainText.copy(value, to: out + (at + 3)) else { return nil }
+                at += 3 + value.count
+                out.storeBytes(of: UInt8(ascii: "\""), toByteOffset: at, as: UInt8.self)
+                return at + 1
+            }
+            if isPlain { return }
             if !isFirst { bytes.append(UInt8(ascii: ",")) }
-            isFirst = false
-            append(string: name)
+            append(utf8: utf8)
             bytes.append(UInt8(ascii: ":"))
             append(utf8: value.assumingMemoryBound(to: UInt8.self))
         }
-        bytes.append(UInt8(ascii: "}"))
     }
 }
 
