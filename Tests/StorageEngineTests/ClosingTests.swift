@@ -81,6 +81,7 @@ import WAL
     @Test func anOpeningThatFailsLeavesTheRegionToTheNext() async throws {
         struct Refusal: Error {}
         final class Unwilling: FlushContributor {
+            let leadingTable: UInt16 = 0
             func regionDidLoad(_ snapshot: Snapshot, counters: [String: UInt64]) async throws { throw Refusal() }
             func didReplay(_ rows: [TableRows]) async throws {}
             func rowsToFlush(_ contents: FlushContents) async throws -> [TableRows] { [] }

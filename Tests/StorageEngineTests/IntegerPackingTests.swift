@@ -94,7 +94,7 @@ import Testing
         var found: [Int64] = []
         for piece in view.pieces { piece.chunk.int64s(0, rows: piece.rows).withWhole { found += $0 } }
         #expect(found == expected)
-        #expect(view.distinctKeys(0) == Set(expected).sorted())
+        #expect(FlushInput(views: [view]).distinctKeys(0) == Set(expected).sorted())
         for cursor in view.cursors(FileScan()) {
             var last: (Int64, Int64)?
             while let batch = try await cursor.next() {

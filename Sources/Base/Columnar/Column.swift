@@ -13,6 +13,13 @@ public struct BytesColumn: Sendable, Hashable {
         offsets = [0]
         bytes = []
     }
+    /// Empty, with room for so many values and their bytes together.
+    public init(capacity: Int, bytes size: Int) {
+        self.init()
+        offsets.reserveCapacity(capacity + 1)
+        bytes.reserveCapacity(size)
+    }
+
     public init(_ values: [[UInt8]]) {
         self.init()
         for value in values { append(value) }

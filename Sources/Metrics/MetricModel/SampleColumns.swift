@@ -38,9 +38,15 @@ public struct NewSeriesColumns: Sendable {
     public init() {}
     public var count: Int { spellings.count }
 
-    /// - Returns: what stands for the series in `SampleColumns.series`.
     @discardableResult
     public mutating func append(metric: ArraySlice<UInt8>, labels: ArraySlice<UInt8>, spelling: Hash128?) -> UInt32 {
+        metric.withUnsafeBytes { append(metric: $0, labels: labels, spelling: spelling) }
+    }
+
+    /// - Returns: what stands for the series in `SampleColumns.series`.
+    public mutating func append(
+        metric: UnsafeRawBufferPointer, labels: ArraySlice<UInt8>, spelling: Hash128?
+    ) -> UInt32 {
         metrics.append(metric)
         self.labels.append(labels)
         spellings.append(spelling)

@@ -151,7 +151,8 @@ struct GroupCommit<Waiter> {
 
     /// Keeps a buffer for the next batch.
     mutating func recycle(_ buffer: inout Bytes) {
-        guard buffer.capacity > spareBuffer.capacity, buffer.capacity <= 4 << 20 else { return }
+        // A batch passes its target by a record at most, and its buffer grows by doubling.
+        guard buffer.capacity > spareBuffer.capacity, buffer.capacity <= 2 * batchBytesTarget else { return }
         buffer.removeAll(keepingCapacity: true)
         swap(&buffer, &spareBuffer)
     }

@@ -17,6 +17,7 @@ final class SeriesMaterialiser: FlushContributor {
     private let loaded = Mutex<Snapshot?>(nil)
 
     private let isFollowing: Bool
+    let leadingTable = SamplesTable.number
 
     /// - Parameter isFollowing: another process writes, and there is no log: series are not loaded but looked up.
     init(registry: SeriesRegistry, time: any TimeSource, isFollowing: Bool = false) {

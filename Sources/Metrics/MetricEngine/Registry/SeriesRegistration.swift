@@ -214,8 +214,9 @@ extension SeriesRegistry {
         let rows = registration.rows
         guard !rows.isEmpty else { return nil }
         let (view, ids) = state.withLock { ($0.index.view(), $0.ids.view) }
-        var metrics = BytesColumn()
-        var labels = BytesColumn()
+        // Mostly all of them are of this body.
+        var metrics = BytesColumn(capacity: rows.count, bytes: new.metrics.bytes.count)
+        var labels = BytesColumn(capacity: rows.count, bytes: new.labels.bytes.count)
         for row in rows {
             if row.source >= 0 {
                 metrics.append(new.metrics[row.source])

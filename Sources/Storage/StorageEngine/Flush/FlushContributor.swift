@@ -15,11 +15,13 @@ public struct FlushContents: Sendable {
 /// A layer above that derives rows from others: the metric engine writes a segment's series beside its samples, in the
 /// same change of the manifest.
 public protocol FlushContributor: Sendable {
+    /// The table whose rows the others follow from: a flush writes them first, and knows their keys when they are written.
+    var leadingTable: UInt16 { get }
     /// The manifest is loaded; the log is not replayed yet.
     func regionDidLoad(_ snapshot: Snapshot, counters: [String: UInt64]) async throws
     /// A record of the log was replayed.
     func didReplay(_ rows: [TableRows]) async throws
-    /// Rows that must go into objects together with what is flushed.
+    /// Rows that must go into objects together with what is flushed; none of the leading table.
     func rowsToFlush(_ contents: FlushContents) async throws -> [TableRows]
     /// The manifest has them.
     func didFlush(_ contents: FlushContents) async

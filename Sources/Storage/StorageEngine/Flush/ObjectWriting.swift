@@ -32,11 +32,11 @@ struct ObjectWriting {
     /// Writes all `rows` as pieces of one run.
     /// - Parameters:
     ///   - earlier: what the same flush or merge has written before.
-    ///   - isLast: whether nothing comes after these rows.
+    ///   - isLast: whether nothing comes after these rows; asked once they have all passed.
     /// - Returns: the objects in key order; none where there are no rows.
     static func write(
         _ rows: any BatchCursor, _ context: FileContext, _ table: TableDefinition, after earlier: [SSTMetadata] = [],
-        isLast: Bool = true, in region: Region
+        isLast: () async throws -> Bool = { true }, in region: Region
     ) async throws -> [SSTMetadata] {
         var writing = ObjectWriting(region: region, table: table, context: context)
         do {
@@ -49,7 +49,8 @@ struct ObjectWriting {
                 try await writing.append(batch)
                 next = try await rows.next()
                 if writing.isFull || next == nil {
-                    try await writing.finishPiece(after: earlier, isLast: isLast && next == nil)
+                    let endsAll = next == nil ? try await isLast() : false
+                    try await writing.finishPiece(after: earlier, isLast: endsAll)
                 }
             }
             return writing.made

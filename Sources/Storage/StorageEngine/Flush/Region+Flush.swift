@@ -88,41 +88,17 @@ extension Region {
 
     /// Objects of the frozen parts, and the change that names them, committed.
     private func writeObjects(of frozen: [MemPart], _ views: [MemPartView], cut: SequenceNumber) async throws {
-        let contents = FlushContents(
-            parts: views.compactMap { view in
-                let place = view.part.place
-                guard let column = tables[place.table]?.selectionColumn else { return nil }
-                return .init(table: place.table, segment: place.segment, keys: view.distinctKeys(column))
-            })
-        let contributed = try await contributor?.rowsToFlush(contents) ?? []
-
-        var places: [TableSegment: FlushInput] = [:]
-        for view in views { places[view.part.place, default: FlushInput()].views.append(view) }
-        for placed in try BatchPlacement.place(contributed, tables) {
-            places[placed.place, default: FlushInput()].contributed.append(placed.batch.slice(placed.rows))
-        }
-
-        var change = ManifestChange()
-        change.cut = cut
-        let inOrder = places.sorted {
-            ($0.key.table, $0.key.segment.lowerBound) < ($1.key.table, $1.key.segment.lowerBound)
-        }
+        let writing = FlushWriting(views, cut: cut, contributor, in: self)
         do {
-            for (i, (place, input)) in inOrder.enumerated() {
-                guard let table = tables[place.table] else { continue }
-                let least = input.views.compactMap(\.part.minSequence).min() ?? cut
-                let context = FileContext(
-                    table: table.name, schema: table.schema, updateMode: table.updateMode, segment: place.segment,
-                    sequences: min(least, cut)...cut, replaces: [], purpose: .flush,
-                    selectionColumn: table.selectionColumn)
-                change.added += try await ObjectWriting.write(
-                    input.rows(table), context, table, after: change.added, isLast: i == inOrder.count - 1, in: self)
-            }
+            let contents = try await writing.write()
+            var change = ManifestChange()
+            change.cut = cut
+            change.added = writing.added
             let whole = change
             try await commit(whole) { [self] in await finishFlush(of: frozen, whole, contents) }
         } catch {
             // The next flush writes the rows again, under other names.
-            discard(change.added)
+            discard(writing.added)
             #if PLANTED_BUGS
                 if PlantedBug.current == .failedFlushDropsMemPart { _ = writer.retire(frozen) { nil } }
             #endif
@@ -140,36 +116,5 @@ extension Region {
             flushIsRequested.store(false, ordering: .relaxed)
             requestCompaction()
         }
-    }
-}
-
-/// What a flush has for one table and segment.
-struct FlushInput {
-    var views: [MemPartView] = []
-    /// Sorted here: the contributor gives rows in any order.
-    var contributed: [RecordBatch] = []
-
-    /// All its rows in key order, as its table's mode has them.
-    func rows(_ table: TableDefinition) -> any BatchCursor {
-        let derived = contributed.map { batch in
-            let chunk = MemChunk(schema: batch.schema, capacity: batch.rowCount, arenaCapacity: batch.widestColumn)
-            _ = chunk.append(batch, 0..<batch.rowCount)
-            return MemPartView.Piece(chunk: chunk, rows: chunk.count)
-        }
-        let pieces = derived + views.flatMap(\.pieces)
-        if let merge = MemChunkMerge(pieces, schema: table.schema, mode: table.updateMode) { return merge }
-        let cursors = pieces.map { MemChunkCursor($0.chunk, rows: $0.rows, FileScan()) }
-        return MergeCursor(cursors, schema: table.schema, mode: table.updateMode)
-    }
-}
-
-extension RecordBatch {
-    /// Bytes of the largest column of byte strings.
-    fileprivate var widestColumn: Int {
-        var widest = 0
-        for column in columns {
-            if case .bytes(let strings) = column.values { widest = max(widest, strings.bytes.count) }
-        }
-        return widest
     }
 }

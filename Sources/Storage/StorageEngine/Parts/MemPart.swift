@@ -143,15 +143,6 @@ struct MemPartView: Sendable {
             return (MemChunkCursor(piece.chunk, rows: piece.rows, scan), last)
         }
     }
-
-    /// Distinct values of integer column `column`, ascending.
-    func distinctKeys(_ column: Int) -> [Int64] {
-        var seen = DistinctIntegers()
-        for piece in pieces {
-            piece.chunk.int64s(column, rows: piece.rows).withWhole { seen.insert(contentsOf: $0) }
-        }
-        return seen.sorted()
-    }
 }
 
 extension MemChunk {

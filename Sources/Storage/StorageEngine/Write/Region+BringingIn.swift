@@ -58,9 +58,7 @@ extension Region {
     private func writeBroughtIn(
         _ places: [TableSegment: FlushInput], _ sequences: ClosedRange<SequenceNumber>, _ contents: FlushContents
     ) async throws {
-        let inOrder = places.sorted {
-            ($0.key.table, $0.key.segment.lowerBound) < ($1.key.table, $1.key.segment.lowerBound)
-        }
+        let inOrder = places.inOrder
         var change = ManifestChange()
         do {
             for (i, (place, input)) in inOrder.enumerated() {
@@ -69,7 +67,7 @@ extension Region {
                     table: table.name, schema: table.schema, updateMode: table.updateMode, segment: place.segment,
                     sequences: sequences, replaces: [], purpose: .flush, selectionColumn: table.selectionColumn)
                 change.added += try await ObjectWriting.write(
-                    input.rows(table), context, table, after: change.added, isLast: i == inOrder.count - 1, in: self)
+                    input.rows(table), context, table, after: change.added, isLast: { i == inOrder.count - 1 }, in: self)
             }
             let whole = change
             try await commit(whole) { [self] in await introduce(whole.added, contents) }

@@ -16,7 +16,7 @@ public enum RowEncoding {
     public static let largestBatch = 1 << 24
 
     public static func encode(_ batch: RecordBatch) -> Bytes {
-        var writer = ByteWriter(capacity: batch.rowCount * 8 * batch.columns.count + 64)
+        var writer = ByteWriter(capacity: usualSize(batch))
         writer.append(version)
         writer.append(varint: UInt64(batch.rowCount))
         for column in batch.columns {
@@ -34,6 +34,18 @@ public enum RowEncoding {
             }
         }
         return writer.bytes
+    }
+
+    /// Bytes that suffice, unless byte strings are longer than 16 KiB.
+    private static func usualSize(_ batch: RecordBatch) -> Int {
+        batch.columns.reduce(64) { size, column in
+            let flags = column.validity == nil ? 0 : batch.rowCount
+            switch column.values {
+            case .int64, .float64: return size + flags + batch.rowCount * 8 + 16
+            case .bool: return size + flags + batch.rowCount + 1
+            case .bytes(let values): return size + flags + values.bytes.count + batch.rowCount * 2 + 1
+            }
+        }
     }
 
     private static func encode(_ values: [Int64], into writer: inout ByteWriter) {
