@@ -14,6 +14,18 @@ public enum HugePages {
     }
 }
 
+extension Array where Element: BitwiseCopyable {
+    /// As `init(repeating:count:)`, in such pages when it is long.
+    public init(inHugePages value: Element, count: Int) {
+        self.init(unsafeUninitializedCapacity: count) { buffer, filled in
+            let memory = UnsafeMutableBufferPointer(rebasing: buffer[..<count])
+            HugePages.prefer(memory)
+            memory.initialize(repeating: value)
+            filled = count
+        }
+    }
+}
+
 /// Lines of memory that are looked at a moment later: many misses at once take about as long as one.
 public enum Prefetch {
     @inline(__always)

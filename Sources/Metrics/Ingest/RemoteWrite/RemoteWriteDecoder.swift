@@ -310,7 +310,8 @@ public struct RemoteWriteDecoder: Sendable {
             return nil
         }
         return write.columns.newSeries.append(
-            metric: UnsafeRawBufferPointer(rebasing: base[metric]), labels: parser.canonical[...], spelling: series.spelling)
+            metric: UnsafeRawBufferPointer(rebasing: base[metric]), labels: parser.canonical[...],
+            spelling: series.spelling)
     }
 
     // MARK: Metadata

@@ -72,6 +72,7 @@ private struct ChosenSeries {
 
     /// - Parameter words: of an `OrdinalSet`.
     mutating func take(_ words: [UInt64], below count: Int) {
+        if tests.isEmpty { found.reserveCapacity(words.reduce(0) { $0 + $1.nonzeroBitCount }) }
         for (i, word) in words.enumerated() {
             var rest = word
             while rest != 0 {
@@ -83,6 +84,7 @@ private struct ChosenSeries {
     }
 
     mutating func take(_ ordinals: UnsafeBufferPointer<UInt32>, among alive: OrdinalSet) {
+        if tests.isEmpty, found.isEmpty { found.reserveCapacity(ordinals.count) }
         for ordinal in ordinals where alive.contains(ordinal) && passes(ordinal) { found.append(ordinal) }
     }
 

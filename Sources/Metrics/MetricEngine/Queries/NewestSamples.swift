@@ -23,8 +23,8 @@ struct NewestSamples {
     init(_ keys: [Int64], in times: ClosedRange<Int64>) {
         self.keys = keys
         self.times = times
-        newest = [Int64](repeating: Self.none, count: keys.count)
-        values = [Double](repeating: 0, count: keys.count)
+        newest = [Int64](inHugePages: Self.none, count: keys.count)
+        values = [Double](inHugePages: 0, count: keys.count)
     }
 
     mutating func take(_ sources: [ScanSource], _ counters: ScanCounters, _ tails: TailCache) async throws {
@@ -87,19 +87,7 @@ struct NewestSamples {
             let ids = try await reader.allIDs()
         else { return try await read(cursor, counters) }
         let known = tails.tail(of: reader.file.name, series: ids.count)
-        var unknown: [Int64] = []
-        var slot = 0
-        for at in keys.indices {
-            slot = ids.firstIndex(notBelow: keys[at], galloping: slot)
-            if slot == ids.count { break }
-            guard ids[slot] == keys[at] else { continue }
-            let last = known.times[slot]
-            if last == Self.none || last > times.upperBound {
-                unknown.append(keys[at])
-            } else if last >= times.lowerBound {
-                offer(at, last, known.values[slot])
-            }
-        }
+        let unknown = offer(known, ids, times)
         guard !unknown.isEmpty else { return }
         guard unknown.count * 64 >= ids.count else {
             var scan = cursor.scan
@@ -112,7 +100,7 @@ struct NewestSamples {
         scan.times = times.lowerBound...Int64.max
         let rest = SamplesCursor(reader, scan)
         var learnt = known
-        slot = 0
+        var slot = 0
         var at = 0
         var lastOfSeries: (id: Int64, time: Int64, value: Double)?
         func learn() {
@@ -143,10 +131,53 @@ struct NewestSamples {
         tails.keep(learnt, of: reader.file.name)
     }
 
+    /// The ends of an object's series, as far as they are known.
+    /// - Parameter ids: of the object's series, ascending.
+    /// - Returns: keys whose series have an end that is not known, or lies after `times`.
+    private mutating func offer(_ known: ObjectTail, _ ids: [Int64], _ times: ClosedRange<Int64>) -> [Int64] {
+        precondition(known.times.count == ids.count && known.values.count == ids.count)
+        var unknown: [Int64] = []
+        var found = 0
+        // A question may be about a million series: each array's bounds and owner are looked at once.
+        keys.withUnsafeBufferPointer { keys in
+            ids.withUnsafeBufferPointer { ids in
+                known.times.withUnsafeBufferPointer { lastTimes in
+                    known.values.withUnsafeBufferPointer { lastValues in
+                        newest.withUnsafeMutableBufferPointer { newest in
+                            values.withUnsafeMutableBufferPointer { values in
+                                var slot = 0
+                                for at in keys.indices {
+                                    slot = ids.firstIndex(notBelow: keys[at], galloping: slot)
+                                    if slot == ids.count { break }
+                                    guard ids[slot] == keys[at] else { continue }
+                                    let last = lastTimes[slot]
+                                    if last == Self.none || last > times.upperBound {
+                                        unknown.append(keys[at])
+                                    } else if last >= times.lowerBound, last > newest[at] {
+                                        if newest[at] == Self.none { found += 1 }
+                                        newest[at] = last
+                                        values[at] = lastValues[slot]
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        self.found += found
+        return unknown
+    }
+
     /// The samples as one vector.
     /// - Parameter ordinals: of the keys, in `source`.
     func vector(_ source: any LabelSource, _ ordinals: [UInt32]) -> NewestVector {
         var vector = NewestVector(source)
+        if found == keys.count {
+            vector.ordinals = ordinals
+            vector.values = values
+            return vector
+        }
         vector.ordinals.reserveCapacity(found)
         vector.values.reserveCapacity(found)
         for at in keys.indices where newest[at] != Self.none {

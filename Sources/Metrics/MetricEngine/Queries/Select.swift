@@ -211,7 +211,12 @@ private final class SampleBudget: Sendable {
 extension RegistryView {
     /// The ids of the chosen series, ascending; the ordinals in the same order.
     fileprivate func takeIDs(inOrderFor chosen: inout [UInt32]) -> [Int64] {
-        var found = chosen.map { ids[Int($0)] }
+        // A question may be about a million series.
+        var found = [Int64](unsafeUninitializedCapacity: chosen.count) { found, filled in
+            HugePages.prefer(found)
+            for (at, ordinal) in chosen.enumerated() { found[at] = ids[Int(ordinal)] }
+            filled = chosen.count
+        }
         if found.isAscending { return found }
         // Ids begin with the metric's number, and series of one metric mostly rise with their ordinals.
         chosen.sort { a, b in

@@ -20,18 +20,14 @@ extension Evaluator {
         var groups = Groups()
         var totals: [GroupTotal] = []
         precondition(vector.values.count == vector.ordinals.count)
-        for i in vector.ordinals.indices {
-            let value = vector.values[i]
-            if StaleMarker.isStale(value) { continue }
-            budget.looked &+= 1
-            let labels = CodedLabels(vector.source, vector.ordinals[i])
-            let group = node.grouping.isEverything ? groups.only() : groups.index(of: labels, by: node.grouping)
-            if group == totals.count {
+        if node.grouping.isEverything {
+            if let total = total(of: vector.values, node.operation) {
+                _ = groups.only()
                 try budget.hold(3)
-                totals.append(GroupTotal(first: value))
-            } else {
-                totals[group].add(value, node.operation)
+                totals.append(total)
             }
+        } else {
+            try addUp(vector, node, &groups, &totals)
         }
         let inOrder = groups.keys.indices.sorted { groups.keys[$0] < groups.keys[$1] }
         try budget.hold(series: inOrder.count, steps: grid.count)
@@ -39,6 +35,39 @@ extension Evaluator {
             SeriesColumn(
                 labels: groups.keys[group],
                 values: [Double](repeating: totals[group].result(node.operation), count: grid.count), isComplete: true)
+        }
+    }
+
+    /// One group of all: nobody asks for labels. nil: there is no sample.
+    private func total(of values: [Double], _ operation: AggregateOperator) -> GroupTotal? {
+        values.withUnsafeBufferPointer { values in
+            guard let first = values.firstIndex(where: { !StaleMarker.isStale($0) }) else { return nil }
+            var total = GroupTotal(first: values[first])
+            var looked = 1
+            for value in values[(first + 1)...] where !StaleMarker.isStale(value) {
+                total.add(value, operation)
+                looked &+= 1
+            }
+            budget.looked &+= looked
+            return total
+        }
+    }
+
+    private func addUp(
+        _ vector: NewestVector, _ node: AggregateNode, _ groups: inout Groups, _ totals: inout [GroupTotal]
+    ) throws(QueryError) {
+        for i in vector.ordinals.indices {
+            let value = vector.values[i]
+            if StaleMarker.isStale(value) { continue }
+            budget.looked &+= 1
+            let labels = CodedLabels(vector.source, vector.ordinals[i])
+            let group = groups.index(of: labels, by: node.grouping)
+            if group == totals.count {
+                try budget.hold(3)
+                totals.append(GroupTotal(first: value))
+            } else {
+                totals[group].add(value, node.operation)
+            }
         }
     }
 }

@@ -219,7 +219,8 @@ extension [Int64] {
 }
 
 extension UnsafeBufferPointer<Int64> {
-    func firstIndex(notBelow value: Int64, galloping start: Int) -> Int {
+    @inline(__always)
+    package func firstIndex(notBelow value: Int64, galloping start: Int) -> Int {
         guard start < count, self[start] < value else { return start }
         var low = start
         var step = 1

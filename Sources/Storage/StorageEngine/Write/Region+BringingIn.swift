@@ -67,7 +67,8 @@ extension Region {
                     table: table.name, schema: table.schema, updateMode: table.updateMode, segment: place.segment,
                     sequences: sequences, replaces: [], purpose: .flush, selectionColumn: table.selectionColumn)
                 change.added += try await ObjectWriting.write(
-                    input.rows(table), context, table, after: change.added, isLast: { i == inOrder.count - 1 }, in: self)
+                    input.rows(table), context, table, after: change.added, isLast: { i == inOrder.count - 1 }, in: self
+                )
             }
             let whole = change
             try await commit(whole) { [self] in await introduce(whole.added, contents) }
