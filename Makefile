@@ -52,7 +52,7 @@ crash-test: build ## crashes of a simulated machine at every operation and from 
 	"$$(swift build -c release --static-swift-stdlib --show-bin-path $(BUILD_FLAGS))/CrashRun"
 
 end-to-end: build test-packages bucket-packages .venv/ready ## a real Prometheus writes, kills and power cuts happen, disks fail
-	.venv/bin/python -m pytest -q -s Tests/EndToEnd
+	.venv/bin/python Tests/EndToEnd/side_by_side.py
 
 soak: build test-packages bucket-packages .venv/ready ## all that breaks things, other seeds every round: make soak MINUTES=120
 	swift build --build-tests $(BUILD_FLAGS)

@@ -1,5 +1,6 @@
 import Columnar
 import MetricModel
+import Platform
 import StorageEngine
 
 /// Samples of one id in one segment.
@@ -129,6 +130,7 @@ struct GatheredSamples {
     private mutating func joinAll() {
         var start = 0
         while start < entries.count {
+            RestingPoint.pass()
             var end = start
             var count = 0
             while end < entries.count, count < SharedValues.usualCount {
