@@ -10,7 +10,10 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Seconds, about; all others 10.
-WEIGHTS = {}
+WEIGHTS = {
+    "test_object_store.py": 160, "test_tables.py": 117, "test_system_calls.py": 110, "test_embedded.py": 105,
+    "test_kill.py": 105, "test_power_cut.py": 100, "test_prometheus.py": 80, "test_hostile_http.py": 75,
+    "test_surroundings.py": 75}
 
 
 def lanes(files):
