@@ -1,4 +1,3 @@
-import Logging
 import MetricModel
 import Platform
 import PromQL
@@ -100,16 +99,13 @@ import Testing
 
     /// As in the process: a client that does not read keeps the next one from its answer, not from its evaluation.
     @Test func withoutRoomAQueryIsRefusedAndSaysWhy() async {
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
         var options = ServerOptions()
         options.answerMemory = 1 << 20
         options.queueTimeout = .zero
         let database = FakeDatabase().answering { (_) async throws(QueryError) in
             QueryResult(value: Self.matrix(series: 100, samples: 1_000))
         }
-        let api = PrometheusAPI(
-            database: database, options: options, state: ServerState(startTime: 0), logger: logger)
+        let api = PrometheusAPI.test(database, options)
         let first = await api.get("/api/v1/query?query=a")
         #expect(first.status == 200)
         let second = await api.get("/api/v1/query?query=a")

@@ -63,14 +63,22 @@ import Testing
         #expect(gate.inUse == 0)
     }
 
-    /// A narrow one does not overtake a wide one, or that would never have its turn.
-    @Test func theOrderIsThatOfArrival() async throws {
-        let gate = Gate(slots: 10, patience: .seconds(1), time: FrozenTime())
+    /// Six of ten slots are taken; eight, then two, are waited for.
+    private func crowded(
+        _ gate: Gate
+    ) async throws -> (first: Gate.Slot, wide: Task<Gate.Slot, any Error>, narrow: Task<Gate.Slot, any Error>) {
         let first = try await gate.enter(6)
         let wide = Task { try await gate.enter(8) }
         while gate.waiting < 1 { await Task.yield() }
         let narrow = Task { try await gate.enter(2) }
         while gate.waiting < 2 { await Task.yield() }
+        return (first, wide, narrow)
+    }
+
+    /// A narrow one does not overtake a wide one, or that would never have its turn.
+    @Test func theOrderIsThatOfArrival() async throws {
+        let gate = Gate(slots: 10, patience: .seconds(1), time: FrozenTime())
+        let (first, wide, narrow) = try await crowded(gate)
         #expect(gate.inUse == 6)
         first.leave()
         let (a, b) = (try await wide.value, try await narrow.value)
@@ -82,11 +90,7 @@ import Testing
 
     @Test func whoStoodBehindOneThatGaveUpGoesOn() async throws {
         let gate = Gate(slots: 10, patience: .seconds(1), time: FrozenTime())
-        let first = try await gate.enter(6)
-        let wide = Task { try await gate.enter(8) }
-        while gate.waiting < 1 { await Task.yield() }
-        let narrow = Task { try await gate.enter(2) }
-        while gate.waiting < 2 { await Task.yield() }
+        let (first, wide, narrow) = try await crowded(gate)
         wide.cancel()
         await #expect(throws: Gate.Refusal.canceled) { try await wide.value }
         let slot = try await narrow.value

@@ -13,7 +13,7 @@ import Testing
                 for byte in UInt8.min...UInt8.max {
                     var text = [UInt8](repeating: UInt8(ascii: "a"), count: count)
                     if place < count { text[place] = byte }
-                    // Zeros on both sides are not looked at.
+                    // Nothing may be written behind.
                     var copy = [UInt8](repeating: 0, count: count + 1)
                     let isPlain = text.withUnsafeBytes { text in
                         copy.withUnsafeMutableBytes { copy in

@@ -65,6 +65,7 @@ import Testing
         let answer = await api.get("/api/v1/query?query=1")
         #expect(answer.status == 503 && answer.header("retry-after") != nil)
         #expect(answer.bodyText.contains("memory-limit"))
+        #expect(await api.get("/api/v1/labels").status == 503)
         #expect(await api.get("/-/healthy").status == 200)
         #expect(await api.get("/metrics").bodyText.contains("varve_memory_limit_bytes 1"))
         let write = APIRequest(method: "POST", target: "/api/v1/write", body: [0])

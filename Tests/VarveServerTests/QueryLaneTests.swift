@@ -69,6 +69,25 @@ import Testing
         #expect(await second.status == 200)
     }
 
+    @Test func questionsAboutLabelsHaveSlotsOfTheirOwn() async throws {
+        var options = ServerOptions()
+        options.concurrentQueries = 1
+        options.queueTimeout = .zero
+        let database = FakeDatabase().answering { (_) async throws(QueryError) in
+            QueryResult(value: .scalar(timestamp: 0, value: 1))
+        }
+        let api = PrometheusAPI.test(database, options)
+        let slot = try await api.lanes.gate(.labels).enter()
+        for path in ["labels", "label/job/values", "series?match[]=up", "metadata", "status/tsdb"] {
+            let answer = await api.get("/api/v1/\(path)")
+            #expect(answer.status == 503 && answer.bodyText.contains("query.max-concurrency"), "\(path)")
+        }
+        #expect(await api.get("/federate?match[]=up").status == 503)
+        #expect(await api.get("/api/v1/query?query=1").status == 200)
+        slot.leave()
+        #expect(await api.get("/api/v1/labels").status == 200)
+    }
+
     /// Whether the calling thread makes way for others.
     fileprivate static var makesWay: Bool { varve_thread_context() != nil }
 

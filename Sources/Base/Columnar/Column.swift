@@ -13,6 +13,7 @@ public struct BytesColumn: Sendable, Hashable {
         offsets = [0]
         bytes = []
     }
+
     /// Empty, with room for so many values and their bytes together.
     public init(capacity: Int, bytes size: Int) {
         self.init()

@@ -36,9 +36,8 @@ struct SamplePiece: Sendable {
 struct GatheredSamples {
     private struct Entry {
         var whole = SamplePiece(group: 0, timestamps: [], values: .none, hasStaleMarkers: false)
-        /// Later than all of `whole`.
+        /// Later than all of `whole`, whose `hasStaleMarkers` speaks for them, too.
         var staged = StagedRows.Chain()
-        var hasStaleMarkers = false
 
         var count: Int { whole.timestamps.count + staged.count }
     }
@@ -97,7 +96,7 @@ struct GatheredSamples {
         if last.map({ $0 < first }) ?? true {
             if !staged.hasRoom(for: timestamps.count) { joinAll() }
             if staged.hasRoom(for: timestamps.count) {
-                if areStale { entries[at].hasStaleMarkers = true }
+                if areStale { entries[at].whole.hasStaleMarkers = true }
                 staged.append(timestamps, values, to: &entries[at].staged)
             } else {
                 entries[at].whole.add(Self.piece(timestamps, values, areStale))
@@ -155,8 +154,6 @@ struct GatheredSamples {
     private mutating func join(_ at: Int, values: SampleValues) {
         entries[at].whole.timestamps = joins.join(entries[at].whole.timestamps, entries[at].staged, of: staged)
         entries[at].whole.values.append(values)
-        if entries[at].hasStaleMarkers { entries[at].whole.hasStaleMarkers = true }
-        entries[at].hasStaleMarkers = false
         entries[at].staged = StagedRows.Chain()
     }
 

@@ -138,28 +138,23 @@ struct NewestSamples {
         precondition(known.times.count == ids.count && known.values.count == ids.count)
         var unknown: [Int64] = []
         var found = 0
-        // A question may be about a million series: each array's bounds and owner are looked at once.
-        keys.withUnsafeBufferPointer { keys in
-            ids.withUnsafeBufferPointer { ids in
-                known.times.withUnsafeBufferPointer { lastTimes in
-                    known.values.withUnsafeBufferPointer { lastValues in
-                        newest.withUnsafeMutableBufferPointer { newest in
-                            values.withUnsafeMutableBufferPointer { values in
-                                var slot = 0
-                                for at in keys.indices {
-                                    slot = ids.firstIndex(notBelow: keys[at], galloping: slot)
-                                    if slot == ids.count { break }
-                                    guard ids[slot] == keys[at] else { continue }
-                                    let last = lastTimes[slot]
-                                    if last == Self.none || last > times.upperBound {
-                                        unknown.append(keys[at])
-                                    } else if last >= times.lowerBound, last > newest[at] {
-                                        if newest[at] == Self.none { found += 1 }
-                                        newest[at] = last
-                                        values[at] = lastValues[slot]
-                                    }
-                                }
-                            }
+        let (keys, lastTimes, lastValues) = (keys, known.times, known.values)
+        // A question may be about a million series: who owns the arrays that change is looked at once.
+        ids.withUnsafeBufferPointer { ids in
+            newest.withUnsafeMutableBufferPointer { newest in
+                values.withUnsafeMutableBufferPointer { values in
+                    var slot = 0
+                    for at in keys.indices {
+                        slot = ids.firstIndex(notBelow: keys[at], galloping: slot)
+                        if slot == ids.count { break }
+                        guard ids[slot] == keys[at] else { continue }
+                        let last = lastTimes[slot]
+                        if last == Self.none || last > times.upperBound {
+                            unknown.append(keys[at])
+                        } else if last >= times.lowerBound, last > newest[at] {
+                            if newest[at] == Self.none { found += 1 }
+                            newest[at] = last
+                            values[at] = lastValues[slot]
                         }
                     }
                 }

@@ -31,18 +31,18 @@ struct AnswerMemory: Sendable {
     func held(_ answer: APIAnswer) async throws(Gate.Refusal) -> APIAnswer {
         var answer = answer
         switch answer.body {
-        case .whole(let bytes):
-            guard bytes.count > Self.short else { return answer }
-            answer.body = .pieces(HeldPieces(WholePieces(bytes), try await reserve(bytes.count)))
-        case .pieces(let pieces):
-            guard pieces.heldBytes > Self.short else { return answer }
-            answer.body = .pieces(HeldPieces(pieces, try await reserve(pieces.heldBytes)))
+        case .whole(let bytes): answer.body = try await held(WholePieces(bytes)) ?? answer.body
+        case .pieces(let pieces): answer.body = try await held(pieces) ?? answer.body
         }
         return answer
     }
 
-    private func reserve(_ bytes: Int) async throws(Gate.Refusal) -> Reservation {
-        Reservation(try await gate.enter(bytes / Self.unit + 1))
+    /// nil: they are short.
+    private func held(_ pieces: any AnswerPieces) async throws(Gate.Refusal) -> APIAnswer.Body? {
+        // Asked once: it may look at a million series.
+        let bytes = pieces.heldBytes
+        guard bytes > Self.short else { return nil }
+        return .pieces(HeldPieces(pieces, Reservation(try await gate.enter(bytes / Self.unit + 1))))
     }
 
     private final class Reservation: Sendable {
@@ -105,10 +105,11 @@ extension Labels {
     /// Bytes beyond the value itself: none where the texts are an index's.
     var heldBytes: Int {
         guard coded == nil else { return 0 }
-        // Up to 15 bytes a text lies in its string.
-        return labels.reduce(32) { bytes, label in
-            bytes + MemoryLayout<Label>.stride
-                + [label.name, label.value].reduce(0) { $0 + ($1.utf8.count > 15 ? $1.utf8.count + 32 : 0) }
-        }
+        return labels.reduce(32) { $0 + MemoryLayout<Label>.stride + $1.name.bytesBeyond + $1.value.bytesBeyond }
     }
+}
+
+extension String {
+    /// Bytes beyond the value itself: up to 15 lie in it.
+    fileprivate var bytesBeyond: Int { utf8.count > 15 ? utf8.count + 32 : 0 }
 }

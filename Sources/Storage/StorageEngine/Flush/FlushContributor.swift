@@ -16,6 +16,7 @@ public struct FlushContents: Sendable {
 /// same change of the manifest.
 public protocol FlushContributor: Sendable {
     /// The table whose rows the others follow from: a flush writes them first, and knows their keys when they are written.
+    /// Its selection column is its first key.
     var leadingTable: UInt16 { get }
     /// The manifest is loaded; the log is not replayed yet.
     func regionDidLoad(_ snapshot: Snapshot, counters: [String: UInt64]) async throws

@@ -36,7 +36,7 @@ final class FlushWriting {
         let first = leading.inOrder
         for (i, (place, input)) in first.enumerated() {
             guard let table = region.tables[place.table] else { continue }
-            let rows = KeyNotingCursor(input.rows(table), column: table.selectionColumn ?? 0)
+            let rows = KeyNotingCursor(input.rows(table))
             added += try await ObjectWriting.write(
                 rows, context(of: input, at: place, table), table, after: added,
                 isLast: { [self] in
@@ -114,23 +114,17 @@ extension [TableSegment: FlushInput] {
     }
 }
 
-/// Rows in key order, as another cursor gives them, and the distinct values of their first key, the column that they are
-/// chosen by.
+/// Rows in key order, as another cursor gives them, and the distinct values of their first key, an integer.
 private final class KeyNotingCursor: BatchCursor {
     private let rows: any BatchCursor
-    private let column: Int
     /// Ascending, of the batches so far.
     private(set) var keys: [Int64] = []
 
-    init(_ rows: any BatchCursor, column: Int) {
-        precondition(column == 0, "only the first key comes in order")
-        self.rows = rows
-        self.column = column
-    }
+    init(_ rows: any BatchCursor) { self.rows = rows }
 
     func next() async throws -> RecordBatch? {
         guard let batch = try await rows.next() else { return nil }
-        for key in batch.columns[column].int64s where keys.last != key { keys.append(key) }
+        for key in batch.columns[0].int64s where keys.last != key { keys.append(key) }
         return batch
     }
 }
