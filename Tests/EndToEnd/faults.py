@@ -6,7 +6,9 @@ error inside), slow (the answer comes late and in small pieces). `before`: the s
 has carried it out.
 
 Over HTTP, for tests in other languages: POST /__faults?fault=500&when=after&method=PUT&contains=head&count=1 adds a rule,
-POST /__faults?clear=1 removes all, GET /__faults tells how many requests met one.
+POST /__faults?clear=1 removes all, GET /__faults tells how many requests met one. POST /__faults?settle=head answers once
+every rule for such a request was met and none that was passed on is still being carried out: whoever gave up waiting cannot
+know that by itself.
 """
 import random
 import socket
@@ -37,6 +39,7 @@ class Proxy:
         self.random = None  # (generator, probability, faults): a fault at random
         self.outage = None  # "refuse" or "stuck": nothing gets through
         self.met, self.requests = 0, 0
+        self.passing = []  # the targets that the server works on
         self.closed = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
@@ -73,17 +76,29 @@ class Proxy:
             threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
     def choose(self, method, target):
+        """The rule that this request meets, and whether the server will hear of it."""
         with self.lock:
             self.requests += 1
-            for rule in self.rules:
-                if rule.fits(method, target):
-                    rule.count -= 1
-                    self.met += 1
-                    return rule
-            if self.random and self.random[0].random() < self.random[1]:
-                self.met += 1
-                return Rule(self.random[0].choice(self.random[2]), self.random[0].choice(["before", "after"]))
-        return None
+            rule = next((rule for rule in self.rules if rule.fits(method, target)), None)
+            if rule is not None:
+                rule.count -= 1
+            elif self.random and self.random[0].random() < self.random[1]:
+                rule = Rule(self.random[0].choice(self.random[2]), self.random[0].choice(["before", "after"]))
+            self.met += rule is not None
+            is_passed = rule is None or rule.when == "after" or rule.fault == "slow"
+            if is_passed:
+                self.passing.append(target)
+            return rule, is_passed
+
+    def settle(self, text, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with self.lock:
+                is_awaited = any(rule.count > 0 and rule.contains == text for rule in self.rules)
+                if not is_awaited and not any(text in target for target in self.passing):
+                    return True
+            self.closed.wait(0.01)
+        return False
 
     def serve(self, client):
         upstream = None
@@ -105,17 +120,21 @@ class Proxy:
                     while self.outage == "stuck" and not self.closed.wait(0.05):
                         pass
                     return
-                rule = self.choose(method, target)
-                if rule is not None and rule.when == "before" and rule.fault != "slow":
+                rule, is_passed = self.choose(method, target)
+                if not is_passed:
                     if not self.fail(client, rule.fault, method, None):
                         return
                     continue
-                if upstream is None:
-                    upstream = socket.create_connection(("127.0.0.1", self.target), timeout=120)
-                    upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    back = upstream.makefile("rb")
-                upstream.sendall(head + body)
-                answer = read_message(back, is_answer=True, to=method)
+                try:
+                    if upstream is None:
+                        upstream = socket.create_connection(("127.0.0.1", self.target), timeout=120)
+                        upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                        back = upstream.makefile("rb")
+                    upstream.sendall(head + body)
+                    answer = read_message(back, is_answer=True, to=method)
+                finally:
+                    with self.lock:
+                        self.passing.remove(target)
                 if answer is None:
                     return reset(client)
                 if rule is not None:
@@ -176,6 +195,9 @@ class Proxy:
         query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(target).query))
         if method == "POST" and "clear" in query:
             self.clear()
+        elif method == "POST" and "settle" in query:
+            if not self.settle(query["settle"]):
+                return b"HTTP/1.1 504 Not settled\r\ncontent-length: 0\r\n\r\n"
         elif method == "POST":
             self.add(query["fault"], query.get("when", "before"), query.get("method"), query.get("contains", ""),
                      int(query.get("count", "1")))
