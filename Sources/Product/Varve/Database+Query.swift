@@ -33,7 +33,19 @@ extension Database {
         QueryReach.samples(
             of: expression, start: start, end: end, step: step, options: options ?? self.options.queries,
             parsed: parsed
-        ) { store.seriesBound($0) }
+        ) { store.selectionBound($0.matchers, start: $0.start, end: $0.end) }
+    }
+
+    /// What a question about labels or series may look at, at most, told without looking; see `SelectionBound`.
+    /// - Parameter matchers: as those of `labelNames`.
+    /// - Returns: nil where the series of an older segment would have to be read first.
+    public func labelReach(matching matchers: [[LabelMatcher]], start: Int64, end: Int64) -> SelectionBound? {
+        var sum = SelectionBound(series: 0, looks: 0)
+        for set in matchers.isEmpty ? [[]] : matchers {
+            guard let bound = store.selectionBound(set, start: start, end: end) else { return nil }
+            sum = sum + bound
+        }
+        return sum
     }
 
     private func engine(_ options: QueryOptions?) -> QueryEngine {

@@ -25,6 +25,10 @@ extension Database: MetricDatabase {
         reach(of: expression, start: start, end: end, step: step, options: .some(options))
     }
 
+    public func labelReach(matchers: [[LabelMatcher]], start: Int64, end: Int64) -> SelectionBound? {
+        labelReach(matching: matchers, start: start, end: end)
+    }
+
     public func labelNames(
         matchers: [[LabelMatcher]], start: Int64, end: Int64, limit: Int
     ) async throws -> LimitedNames {

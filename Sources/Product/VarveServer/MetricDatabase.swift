@@ -12,6 +12,9 @@ public protocol MetricDatabase: Sendable {
     /// only. nil: that cannot be told.
     func reach(of expression: String, start: Int64, end: Int64, step: Int64?, options: QueryOptions) -> Int?
 
+    /// What a question about labels or series may look at, at most; nil: that cannot be told without reading.
+    func labelReach(matchers: [[LabelMatcher]], start: Int64, end: Int64) -> SelectionBound?
+
     /// Names of labels of series alive in the range, in byte order. A series counts when it matches any of `matchers`
     /// (each is a selector); no selector means every series. `limit` 0 means none.
     func labelNames(matchers: [[LabelMatcher]], start: Int64, end: Int64, limit: Int) async throws -> LimitedNames
@@ -60,6 +63,7 @@ extension MetricDatabase {
     public func reach(of expression: String, start: Int64, end: Int64, step: Int64?, options: QueryOptions) -> Int? {
         nil
     }
+    public func labelReach(matchers: [[LabelMatcher]], start: Int64, end: Int64) -> SelectionBound? { nil }
 }
 
 /// Names or values, at most as many as asked for.

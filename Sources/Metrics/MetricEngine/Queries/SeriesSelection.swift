@@ -1,25 +1,8 @@
 import Columnar
-public import MetricModel
+import MetricModel
 import Platform
 import StorageEngine
 import Synchronization
-
-extension MetricStore {
-    /// No more series than this can match in the range: those of the metric, or all. Looks at none of them.
-    /// - Returns: nil where the series of an older segment would have to be read first.
-    public func seriesBound(_ request: SelectRequest) -> Int? {
-        let metric = request.matchers.first { $0.operation == .equal && $0.name == Labels.metricNameLabel }
-        let first = request.start.subtractingReportingOverflow(registry.segmentLength)
-        return registry.state.withLock { state in
-            let isUnread = state.unloaded.contains { start in
-                start <= request.end && (first.overflow || start > first.partialValue)
-            }
-            if isUnread { return nil }
-            guard let metric else { return state.index.count }
-            return Array(metric.value.utf8).withUnsafeBytes { state.index.seriesCount(ofMetric: $0) }
-        }
-    }
-}
 
 /// The label sets that matchers choose in a range of time, and under which ids their samples lie in each segment.
 struct SeriesSelection: Sendable {

@@ -144,7 +144,7 @@ extension Evaluator {
     static func merged(
         _ columns: [SeriesColumn], earliestDecides: Bool = false
     ) throws(QueryError) -> [SeriesColumn] {
-        guard columns.count > 1, !areDistinct(columns) else { return columns }
+        guard columns.count > 1, !areDistinct(columns.lazy.map(\.labels)) else { return columns }
         var indexOf: [Labels: Int] = Dictionary(minimumCapacity: columns.count)
         var merged: [SeriesColumn] = []
         for column in columns {
@@ -170,14 +170,14 @@ extension Evaluator {
 
     /// Whether no two have the same labels, where numbers tell it: of one source, each once, and where names have gone, all
     /// of one metric. False: they may have.
-    private static func areDistinct(_ columns: [SeriesColumn]) -> Bool {
-        guard let first = columns.first?.labels.coded else { return false }
-        var seen = Set<UInt32>(minimumCapacity: columns.count)
+    static func areDistinct(_ all: some Collection<Labels>) -> Bool {
+        guard let first = all.first?.coded else { return false }
+        var seen = Set<UInt32>(minimumCapacity: all.count)
         var shape: UInt32?
         var nameAt = 0
         var metric: UInt32?
-        for column in columns {
-            guard let label = column.labels.coded, label.source === first.source,
+        for labels in all {
+            guard let label = labels.coded, label.source === first.source,
                 label.isNameless == first.isNameless, seen.insert(label.ordinal).inserted
             else { return false }
             guard label.isNameless else { continue }

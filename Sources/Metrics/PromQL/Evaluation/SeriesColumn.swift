@@ -58,6 +58,7 @@ enum MetadataLabels {
 extension Labels {
     /// By bytes; the given array itself when nothing goes.
     func dropping(_ names: [String]) -> Labels {
+        if names.isEmpty { return self }
         func isDropped(_ name: String) -> Bool { names.contains { $0.hasSameBytes(as: name) } }
         guard coded != nil || labels.contains(where: { isDropped($0.name) }) else { return self }
         return filter { !isDropped($0) }

@@ -16,6 +16,10 @@ struct VectorMatcher {
     private let fillOfOne: Double?
     private let fillOfMany: Double?
     private let delaysNameRemoval: Bool
+    /// Whether a pair has the labels of its `many`, but for names that describe a metric: then no text is made of them.
+    private let keepsLabels: Bool
+    /// Whether these labels are known to differ from series to series.
+    private let haveOwnLabels: Bool
 
     /// The series of one signature, by index.
     private struct Match {
@@ -38,8 +42,13 @@ struct VectorMatcher {
         // `fill_left` always fills the many, `fill_right` the one.
         fillOfOne = node.matching.fillRight
         fillOfMany = node.matching.fillLeft
+        let isOneToOne = node.matching.cardinality == .oneToOne
+        keepsLabels =
+            node.matching.include.isEmpty && (!isOneToOne || !node.matching.isOn && node.matching.labels.isEmpty)
+        haveOwnLabels = keepsLabels && Evaluator.areDistinct(many.lazy.map { $0.labels.withoutMetadata })
         for (i, column) in many.enumerated() { matches[match(of: column)].many.append(i) }
         for (i, column) in one.enumerated() { matches[match(of: column)].one.append(i) }
+        if keepsLabels { return }
         // Read for each pair.
         for i in many.indices { many[i].labels = many[i].labels.spelledOut }
         for i in one.indices { one[i].labels = one[i].labels.spelledOut }
@@ -103,9 +112,11 @@ struct VectorMatcher {
     ) throws(QueryError) {
         // Which steps of the `one` side found a partner, for fill.
         var isMatched: [Bool] = fillOfMany == nil ? [] : [Bool](repeating: false, count: grid.count)
+        let isOneToOne = node.matching.cardinality == .oneToOne
+        let areApart = haveOwnLabels && !isOneToOne && match.one.count == 1
         var conflicts = ConflictCheck(
-            isNeeded: match.many.count > 1 && !node.operation.isTrim,
-            isOneToOne: node.matching.cardinality == .oneToOne, steps: grid.count)
+            isNeeded: match.many.count > 1 && !areApart && !node.operation.isTrim, isOneToOne: isOneToOne,
+            steps: grid.count)
         // Nothing is to be noted step by step; a comparison lets the left side's value through, which `apply` takes for `many`'s.
         let isPlain =
             fillOfOne == nil && fillOfMany == nil && !conflicts.isNeeded && !node.operation.isTrim

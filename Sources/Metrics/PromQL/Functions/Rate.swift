@@ -15,6 +15,11 @@ struct RateGrid {
         var toEnd: Double
         /// What to multiply the increase by when the zero point does not matter.
         var factor: Double
+
+        static let absent = Term(first: -1, last: -1, interval: 1, toStart: 0, toEnd: 0, factor: 0)
+
+        /// Between its samples.
+        var gaps: Double { Double(last &- first) }
     }
 
     private let terms: [Term]
@@ -43,29 +48,21 @@ struct RateGrid {
                     samples &+= count
                     guard count >= 2 else {
                         absent &+= 1
-                        terms.initializeElement(
-                            at: step, to: Term(first: -1, last: -1, interval: 0, toStart: 0, toEnd: 0, factor: 0))
+                        terms.initializeElement(at: step, to: .absent)
                         continue
                     }
                     let first = timestamps[cursor.lower]
                     let last = timestamps[cursor.upper &- 1]
-                    var toStart = Double(first &- start) / 1_000
-                    var toEnd = Double(end &- last) / 1_000
-                    let interval = Double(last &- first) / 1_000
-                    let average = interval / Double(count - 1)
-                    let threshold = average * 1.1
-                    if toStart >= threshold { toStart = average / 2 }
-                    if toEnd >= threshold { toEnd = average / 2 }
-                    var factor = (interval + toStart + toEnd) / interval
-                    if isRate { factor /= rangeSeconds }
                     terms.initializeElement(
                         at: step,
                         to: Term(
                             first: Int32(truncatingIfNeeded: cursor.lower),
                             last: Int32(truncatingIfNeeded: cursor.upper &- 1),
-                            interval: interval, toStart: toStart, toEnd: toEnd, factor: factor))
+                            interval: Double(last &- first), toStart: Double(first &- start),
+                            toEnd: Double(end &- last), factor: 0))
                 }
                 filled = grid.count
+                Self.extrapolate(terms, perSecondOf: isRate ? rangeSeconds : nil)
             }
         }
         isComplete = absent == 0
@@ -73,6 +70,35 @@ struct RateGrid {
         self.rangeSeconds = rangeSeconds
         self.isRate = isRate
         self.samples = samples
+    }
+
+    /// Turns milliseconds into what `apply` takes, for two steps at a time: divisions are most of the work.
+    /// - Parameter rangeSeconds: nil: not per second.
+    private static func extrapolate(_ terms: UnsafeMutableBufferPointer<Term>, perSecondOf rangeSeconds: Double?) {
+        let range = SIMD2(repeating: rangeSeconds ?? 1)
+        for at in stride(from: 0, to: terms.count, by: 2) {
+            let (a, b) = (at, min(at &+ 1, terms.count &- 1))
+            let thousand = SIMD2(repeating: 1_000.0)
+            let interval = SIMD2(terms[a].interval, terms[b].interval) / thousand
+            var toStart = SIMD2(terms[a].toStart, terms[b].toStart) / thousand
+            var toEnd = SIMD2(terms[a].toEnd, terms[b].toEnd) / thousand
+            let gaps = SIMD2(terms[a].gaps, terms[b].gaps)
+            // Well below the threshold: saves the division.
+            if any(pointwiseMax(toStart, toEnd) * gaps .>= interval * 1.0999) {
+                let average = interval / gaps
+                let threshold = average * 1.1
+                toStart.replace(with: average / 2, where: toStart .>= threshold)
+                toEnd.replace(with: average / 2, where: toEnd .>= threshold)
+            }
+            var factor = (interval + toStart + toEnd) / interval
+            if rangeSeconds != nil { factor /= range }
+            for lane in 0..<(b &- a &+ 1) {
+                terms[at &+ lane].interval = interval[lane]
+                terms[at &+ lane].toStart = toStart[lane]
+                terms[at &+ lane].toEnd = toEnd[lane]
+                terms[at &+ lane].factor = factor[lane]
+            }
+        }
     }
 
     /// Whether two series were sampled at the same times. Blocks without an early way out: several are compared at once.

@@ -141,6 +141,7 @@ struct Planner {
             let slot = need(
                 selector.matchers, from: (at ?? span.first) - offset - range - extra + 1,
                 through: (at ?? span.last) - offset + (selector.extrapolation == .smoothed ? lookback : 0))
+            needs[slot].window = range
             let argument = RangeArgument(
                 source: .selector(slot: slot), range: range, offset: offset, at: at,
                 extrapolation: selector.extrapolation, matchers: selector.matchers)

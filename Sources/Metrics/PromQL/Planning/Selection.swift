@@ -9,6 +9,8 @@ struct SelectorNeed {
     var newestOnly = false
     /// Whether it matters in which order series come.
     var isOrdered = true
+    /// Length of the windows that are looked through at each step, milliseconds; 0: none are.
+    var window: Int64 = 0
     /// Samples without series around them do.
     var takesVector: Bool { newestOnly && !isOrdered }
 }

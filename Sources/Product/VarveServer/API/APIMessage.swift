@@ -9,6 +9,8 @@ struct APIRequest: Sendable {
     /// Names in lower case.
     var headers: [String: String]
     var body: [UInt8]
+    /// The way that a question takes, once somebody found it (`PrometheusAPI.lane`).
+    var lane: QueryLanes.Lane?
 
     init(method: String, path: String, query: String = "", headers: [String: String] = [:], body: [UInt8] = []) {
         self.method = method

@@ -6,38 +6,42 @@ import PromQL
 extension PrometheusAPI {
     static let truncationWarning = "results truncated due to limit"
 
-    func query(_ form: FormParameters) async throws(APIError) -> APIAnswer {
-        let parameters = try InstantQueryParameters(
-            form, now: environment.time.now(), defaults: options.queryOptions)
+    /// - Parameter lane: nil: to be found here.
+    func query(_ form: FormParameters, on lane: QueryLanes.Lane?) async throws(APIError) -> APIAnswer {
+        let parameters = try instantParameters(form)
         let question = Question(text: parameters.expression, start: parameters.time, end: parameters.time)
-        let reach = database.reach(
-            of: question.text, start: question.start, end: question.end, step: nil,
-            options: parameters.common.options)
-        return try await evaluate(question, parameters.common, reach) { (options) async throws(QueryError) in
+        return try await evaluate(question, parameters.common, on: lane ?? self.lane(of: parameters)) {
+            (options) async throws(QueryError) in
             try await database.query(parameters.expression, at: parameters.time, options: options)
         }
     }
 
-    func queryRange(_ form: FormParameters) async throws(APIError) -> APIAnswer {
-        let parameters = try RangeQueryParameters(
-            form, defaults: options.queryOptions, maximumPoints: options.maximumPoints)
+    /// - Parameter lane: nil: to be found here.
+    func queryRange(_ form: FormParameters, on lane: QueryLanes.Lane?) async throws(APIError) -> APIAnswer {
+        let parameters = try rangeParameters(form)
         let question = Question(
             text: parameters.expression, start: parameters.start, end: parameters.end, step: parameters.step)
-        let reach = database.reach(
-            of: question.text, start: question.start, end: question.end, step: question.step,
-            options: parameters.common.options)
-        return try await evaluate(question, parameters.common, reach) { (options) async throws(QueryError) in
+        return try await evaluate(question, parameters.common, on: lane ?? self.lane(of: parameters)) {
+            (options) async throws(QueryError) in
             try await database.queryRange(
                 parameters.expression, start: parameters.start, end: parameters.end, step: parameters.step,
                 options: options)
         }
     }
 
+    func instantParameters(_ form: FormParameters) throws(APIError) -> InstantQueryParameters {
+        try InstantQueryParameters(form, now: environment.time.now(), defaults: options.queryOptions)
+    }
+
+    func rangeParameters(_ form: FormParameters) throws(APIError) -> RangeQueryParameters {
+        try RangeQueryParameters(form, defaults: options.queryOptions, maximumPoints: options.maximumPoints)
+    }
+
     private func evaluate(
-        _ question: Question, _ parameters: CommonQueryParameters, _ reach: Int?,
+        _ question: Question, _ parameters: CommonQueryParameters, on lane: QueryLanes.Lane,
         _ work: (QueryOptions) async throws(QueryError) -> QueryResult
     ) async throws(APIError) -> APIAnswer {
-        try await running(question, QueryLanes.lane(reach: reach), parameters.options, work) {
+        try await running(question, lane, parameters.options, work) {
             (finished) async throws(APIError) in try await held(answer(finished, parameters))
         }
     }

@@ -91,13 +91,13 @@ extension PrometheusAPI {
                 name: "process_start_time_seconds", help: "Start time of the process in seconds since the epoch.",
                 kind: .gauge, value: start),
         ]
-        for lane in QueryLanes.Lane.allCases {
+        for lane in QueryLanes.withSlots {
             numbers.append(
                 DatabaseStatistic(
                     name: "varve_queries_running", help: "Queries being evaluated, by lane.", kind: .gauge,
                     labels: .init([("lane", lane.rawValue)]), value: Double(lanes.gate(lane).inUse)))
         }
-        for lane in QueryLanes.Lane.allCases {
+        for lane in QueryLanes.withSlots {
             numbers.append(
                 DatabaseStatistic(
                     name: "varve_queries_waiting", help: "Queries waiting for one of the slots of their lane.",

@@ -102,8 +102,8 @@ struct PrometheusAPI: Sendable {
 
     private func handle(_ route: Route, _ request: APIRequest, label: Substring) async throws(APIError) -> APIAnswer {
         switch route {
-        case .query: return try await query(parameters(of: request))
-        case .queryRange: return try await queryRange(parameters(of: request))
+        case .query: return try await query(parameters(of: request), on: request.lane)
+        case .queryRange: return try await queryRange(parameters(of: request), on: request.lane)
         case .queryExemplars: return try queryExemplars(parameters(of: request))
         case .formatQuery: return try formatQuery(parameters(of: request))
         case .parseQuery: return try parseQuery(parameters(of: request))
@@ -148,7 +148,7 @@ struct PrometheusAPI: Sendable {
     }
 
     /// A form body counts before the URL. A body of another type is none of ours.
-    private func parameters(of request: APIRequest) throws(APIError) -> FormParameters {
+    func parameters(of request: APIRequest) throws(APIError) -> FormParameters {
         let isForm = ["", "application/x-www-form-urlencoded"].contains(request.mediaType)
         return try FormParameters(
             query: request.query.utf8, body: request.method == "POST" && isForm ? request.body : [])

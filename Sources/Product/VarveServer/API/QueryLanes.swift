@@ -1,18 +1,27 @@
+import MetricModel
 import Platform
 import PromQL
 
 /// The ways that queries take: what looks at little does not wait behind what looks at everything.
 ///
+/// - *Here*: so little that waking another thread would cost as much: whoever read the question answers it, unless it turns out
+///   that storage must be read (`LoopExecutor`). Shares the slots of the quick lane.
 /// - *Quick*: `QueryReach` says that it looks at few samples. Threads like those of everybody else.
 /// - *Wide*: all others, and answers that are made piece by piece. Their threads make way (`SpareProcessors`), so that
 ///   ingest and small questions go on beside any number of them.
 /// - *Labels*: questions about labels and series, federation. The threads of the wide lane.
-/// - Each way has `query.max-concurrency` slots and a queue of its own.
+/// - Each other way has `query.max-concurrency` slots and a queue of its own.
 struct QueryLanes: Sendable {
-    enum Lane: String, CaseIterable, Sendable { case quick, wide, labels }
+    enum Lane: String, Sendable { case here, quick, wide, labels }
+    /// Those with slots of their own.
+    static let withSlots = [Lane.quick, .wide, .labels]
 
     /// A query of the quick lane looks at no more samples and steps: some 10 ms.
     static let quickReach = 500_000
+    /// A question here looks at no more: a millisecond.
+    static let reachHere = 100_000
+    /// Writing a series into an answer costs as much as looking at so many.
+    private static let seriesWritten = 32
 
     private let quick: Gate
     private let wide: Gate
@@ -44,12 +53,23 @@ struct QueryLanes: Sendable {
     /// - Parameter reach: of `QueryReach`.
     static func lane(reach: Int?) -> Lane {
         guard let reach else { return .wide }
+        if reach <= reachHere { return .here }
         return reach <= quickReach ? .quick : .wide
+    }
+
+    /// The lane of a question about labels or series.
+    /// - Parameters:
+    ///   - bound: of the series that it looks at; nil: not known.
+    ///   - isWritten: whether the answer has each of them.
+    static func lane(labelsOf bound: SelectionBound?, isWritten: Bool) -> Lane {
+        guard let bound else { return .labels }
+        let (written, isOver) = bound.series.multipliedReportingOverflow(by: isWritten ? seriesWritten : 1)
+        return !isOver && written <= reachHere && bound.looks <= reachHere ? .here : .labels
     }
 
     func gate(_ lane: Lane) -> Gate {
         switch lane {
-        case .quick: quick
+        case .here, .quick: quick
         case .wide: wide
         case .labels: labels
         }
@@ -57,6 +77,7 @@ struct QueryLanes: Sendable {
 
     func executor(_ lane: Lane) -> (any TaskExecutor)? {
         switch lane {
+        case .here: nil
         case .quick: executors.quick
         case .wide, .labels: executors.wide
         }

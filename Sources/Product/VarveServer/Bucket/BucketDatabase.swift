@@ -62,6 +62,10 @@ public final class BucketDatabase: MetricDatabase {
         database.reach(of: expression, start: start, end: end, step: step, options: .some(options))
     }
 
+    public func labelReach(matchers: [[LabelMatcher]], start: Int64, end: Int64) -> SelectionBound? {
+        database.labelReach(matching: matchers, start: start, end: end)
+    }
+
     private func asking(
         _ work: () async throws(QueryError) -> QueryResult
     ) async throws(QueryError) -> QueryResult {

@@ -31,7 +31,8 @@ struct APIChannel: ServerChildChannel, HTTPChannelHandler {
                 writeTimeout: api.options.writeTimeout, headerTimeout: api.options.headerTimeout,
                 tally: api.state.connections, watches: api.state.watches)
             let life = ConnectionLife(idleTimeout: api.options.idleTimeout)
-            try pipeline.addHandler(WriteHandler(api: api, bodies: bodies, life: life, parts: watch.parts))
+            try pipeline.addHandler(
+                WriteHandler(api: api, bodies: bodies, life: life, parts: watch.parts, on: channel.eventLoop))
             var limits = NIOHTTPDecoderLimitConfiguration()
             // GET queries may be 64 KiB long; the request line counts as a field.
             limits.maxHeaderFieldSize = 80 << 10

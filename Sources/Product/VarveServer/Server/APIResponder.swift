@@ -59,13 +59,17 @@ struct APIResponder: HTTPResponder {
     }
 
     /// Cancels the work when the client goes. What may take long shares no thread with writes and health checks, which must
-    /// never wait behind an evaluation: a query finds its lane by itself, questions about labels take the wide one.
+    /// never wait behind an evaluation.
     private func answerWhileWanted(
         _ message: APIRequest, _ route: Route?, _ channel: any Channel
     ) async -> APIAnswer {
         guard let watch = api.state.watches.watch(of: channel) else { return await api.answer(message) }
-        let isQuery = route == .query || route == .queryRange
-        let work = Task(executorPreference: api.lanes.executor(isQuery ? .quick : .wide)) { await api.answer(message) }
+        var message = message
+        var lane = route.map { api.lane(of: $0, message) } ?? .labels
+        // This is nobody's event loop.
+        if lane == .here { lane = .quick }
+        message.lane = lane
+        let work = Task(executorPreference: api.lanes.executor(lane)) { [message] in await api.answer(message) }
         let registration = watch.whenGone { work.cancel() }
         defer { watch.forget(registration) }
         return await withTaskCancellationHandler {

@@ -50,6 +50,8 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private let parts: HeaderClock.Parts
     private let selection: WriteSelection
     private let questions: QuestionSelection
+    /// For questions that are answered on the event loop; nil where there are no other threads either.
+    private let here: LoopExecutor?
     /// While a question is being answered.
     private var flow: AnswerFlow?
     private var phase = Phase.between
@@ -63,13 +65,17 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// - Parameters:
     ///   - life: of this connection, further back in the pipeline.
     ///   - parts: what its clock for heads counts.
-    init(api: PrometheusAPI, bodies: MemoryBudget, life: ConnectionLife, parts: HeaderClock.Parts) {
+    ///   - loop: the connection's.
+    init(
+        api: PrometheusAPI, bodies: MemoryBudget, life: ConnectionLife, parts: HeaderClock.Parts, on loop: any EventLoop
+    ) {
         self.api = api
         self.bodies = bodies
         self.life = life
         self.parts = parts
         selection = WriteSelection(api.options)
         questions = QuestionSelection(api.options)
+        here = api.lanes.executor(.quick).map { LoopExecutor(loop, elsewhere: $0) }
     }
 
     // MARK: Requests
@@ -187,9 +193,10 @@ final class WriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
             },
             end: { bound.value.handler.ended(bound.value.context) })
         self.flow = flow
-        // As `APIResponder` has it: a query finds its lane by itself.
-        let isQuery = route == .query || route == .queryRange
-        flow.begin(request, api, on: api.lanes.executor(isQuery ? .quick : .wide), date: dateText())
+        var request = request
+        let lane = api.lane(of: route, request)
+        request.lane = lane
+        flow.begin(request, api, on: lane == .here ? here : api.lanes.executor(lane), date: dateText())
     }
 
     private func ended(_ context: ChannelHandlerContext) {
