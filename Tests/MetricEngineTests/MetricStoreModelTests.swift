@@ -77,7 +77,7 @@ import Testing
         let all = model.keys.filter { $0.satisfy(matchers) }
         let modelNames = Set(all.flatMap { $0.labels.map { Array($0.name.utf8) } })
         try #require(Set(names.map { Array($0.utf8) }) == modelNames, "\(place): \(matchers)")
-        let values = try await store.labelValues(of: "job", LabelRequest(matcherSets: [matchers]))
+        let values = try await store.labelValues(of: "job", LabelRequest(matcherSets: [matchers])).strings
         try #require(
             Set(values.map { Array($0.utf8) }) == Set(all.compactMap { $0["job"] }.map { Array($0.utf8) }), "\(place)")
         try #require(try await store.series(LabelRequest(matcherSets: [matchers])) == all.sorted(), "\(place)")

@@ -3,12 +3,17 @@ import Testing
 
 /// Values that are put together from decoded and encoded parts read as one array.
 @Suite struct SampleValuesTests {
-    private struct Counting: EncodedValues {
-        let first: Double
-        let count: Int
-        func decode(_ range: Range<Int>, to out: UnsafeMutablePointer<Double>) {
-            for (i, at) in range.enumerated() { (out + i).initialize(to: first + Double(at)) }
+    private final class Counting: EncodedValues {
+        private let first: Double
+        init(first: Double) { self.first = first }
+        func decode(_ range: Range<Int>, divisor: Double, to out: UnsafeMutablePointer<Double>) {
+            for (i, at) in range.enumerated() { (out + i).initialize(to: first + Double(at) / divisor) }
         }
+    }
+
+    /// Values from `first` on, a half apart, as rows of something longer.
+    private static func encoded(_ first: Double, _ count: Int) -> SampleValues {
+        .encoded(Counting(first: first - 8), 16..<16 + count, divisor: 2)
     }
 
     @Test(arguments: 0..<50) func partsJoinInTheirOrder(seed: Int) {
@@ -21,12 +26,12 @@ import Testing
         }
         for _ in 0..<next(7) {
             let count = next(5)
-            let new = (0..<count).map { Double(expected.count * 10 + $0) }
+            let new = (0..<count).map { Double(expected.count * 10) + Double($0) / 2 }
             switch next(3) {
-            case 0: values.append(.encoded(Counting(first: Double(expected.count * 10), count: count)))
+            case 0: values.append(Self.encoded(Double(expected.count * 10), count))
             case 1: values.append(.ready(new))
             default:
-                var both = SampleValues.encoded(Counting(first: Double(expected.count * 10), count: count))
+                var both = Self.encoded(Double(expected.count * 10), count)
                 both.append(.ready([7]))
                 values.append(both)
                 expected += new + [7]

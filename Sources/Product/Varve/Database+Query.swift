@@ -64,6 +64,14 @@ extension Database {
         of name: String, matching matchers: [[LabelMatcher]] = [], start: Int64 = .min, end: Int64 = .max,
         limit: Int? = nil
     ) async throws -> [String] {
+        try await labelValueTexts(of: name, matching: matchers, start: start, end: end, limit: limit).strings
+    }
+
+    /// The same without a string for each.
+    public func labelValueTexts(
+        of name: String, matching matchers: [[LabelMatcher]] = [], start: Int64 = .min, end: Int64 = .max,
+        limit: Int? = nil
+    ) async throws -> TextList {
         try await store.labelValues(
             of: name, LabelRequest(matcherSets: matchers, start: start, end: end, limit: limit))
     }

@@ -39,9 +39,10 @@ extension Database: MetricDatabase {
     public func labelValues(
         _ name: String, matchers: [[LabelMatcher]], start: Int64, end: Int64, limit: Int
     ) async throws -> LimitedNames {
-        let values = try await labelValues(
+        let values = try await labelValueTexts(
             of: name, matching: matchers, start: start, end: end, limit: Self.oneMore(limit))
-        return LimitedNames(names: Self.cut(values, limit), isTruncated: Self.isOver(values, limit))
+        let isOver = limit > 0 && values.count > limit
+        return LimitedNames(texts: isOver ? values.prefix(limit) : values, isTruncated: isOver)
     }
 
     public func series(

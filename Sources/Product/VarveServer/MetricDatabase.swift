@@ -69,13 +69,17 @@ extension MetricDatabase {
 /// Names or values, at most as many as asked for.
 public struct LimitedNames: Sendable, Equatable {
     /// In byte order.
-    public var names: [String]
+    public var texts: TextList
     /// There were more.
     public var isTruncated: Bool
-    public init(names: [String], isTruncated: Bool = false) {
-        self.names = names
+    public init(texts: TextList, isTruncated: Bool = false) {
+        self.texts = texts
         self.isTruncated = isTruncated
     }
+    public init(names: [String], isTruncated: Bool = false) {
+        self.init(texts: TextList(names), isTruncated: isTruncated)
+    }
+    public var names: [String] { texts.strings }
 }
 
 /// Label sets, at most as many as asked for.

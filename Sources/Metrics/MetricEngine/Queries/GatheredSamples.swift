@@ -66,7 +66,7 @@ struct GatheredSamples {
             try find(run.id)
             let before = entries[at].count
             var hasStaleMarkers = false
-            if run.areDecoded, case .ready(let values) = run.values {
+            if run.areDecoded, let values = run.values.ready {
                 hasStaleMarkers = values.withUnsafeBufferPointer { StaleMarker.isAny(in: $0) }
             }
             let piece = SamplePiece(
@@ -144,7 +144,7 @@ struct GatheredSamples {
             for at in start..<end where !entries[at].staged.isEmpty {
                 let range = place..<place + entries[at].staged.count
                 place = range.upperBound
-                join(at, values: .encoded(SharedValues.Part(shared, range)))
+                join(at, values: .encoded(shared, range))
             }
             start = end
         }
@@ -234,30 +234,18 @@ private struct JoinedTimes {
 }
 
 /// Values of several series, one after the other.
-private final class SharedValues: Sendable {
+private final class SharedValues: EncodedValues {
     /// Whoever reads one counts the holders of all: two threads that work beside each other shall seldom meet.
     static let usualCount = 8_192
 
     private let values: [Double]
     init(_ values: [Double]) { self.values = values }
 
-    struct Part: EncodedValues {
-        private let shared: SharedValues
-        private let range: Range<Int>
-        init(_ shared: SharedValues, _ range: Range<Int>) {
-            precondition(range.lowerBound >= 0 && range.upperBound <= shared.values.count)
-            self.shared = shared
-            self.range = range
-        }
-
-        var count: Int { range.count }
-
-        func decode(_ wanted: Range<Int>, to out: UnsafeMutablePointer<Double>) {
-            precondition(wanted.lowerBound >= 0 && wanted.upperBound <= count)
-            shared.values.withUnsafeBufferPointer { values in
-                guard let base = values.baseAddress else { return }
-                out.initialize(from: base + range.lowerBound + wanted.lowerBound, count: wanted.count)
-            }
+    func decode(_ wanted: Range<Int>, divisor: Double, to out: UnsafeMutablePointer<Double>) {
+        precondition(wanted.lowerBound >= 0 && wanted.upperBound <= values.count)
+        values.withUnsafeBufferPointer { values in
+            guard let base = values.baseAddress else { return }
+            out.initialize(from: base + wanted.lowerBound, count: wanted.count)
         }
     }
 }

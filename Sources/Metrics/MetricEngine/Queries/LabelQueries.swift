@@ -51,33 +51,15 @@ extension MetricStore {
 
     /// Values of a label in byte order.
     /// - Throws: `SelectError`, `CancellationError`.
-    public func labelValues(of name: String, _ request: LabelRequest) async throws -> [String] {
-        try await collect(request) { visit in
-            var found: [String] = []
-            try await visit { index, chosen in
-                let ordinals = chosen ?? Array(0..<UInt32(index.count))
-                var codes = OrdinalSet()
-                if name.hasSameBytes(as: Labels.metricNameLabel) {
-                    for ordinal in ordinals { codes.insert(index.metricOf[Int(ordinal)]) }
-                    codes.visit { found.append(index.metrics.string($0)) }
-                    return
-                }
-                guard let wanted = index.names.code(of: name) else { return }
-                var lastShape = UInt32.max
-                var at: Int?
-                var last = UInt32.max
-                for ordinal in ordinals {
-                    let shape = index.shapeOf[Int(ordinal)]
-                    if shape != lastShape { at = index.position(of: wanted, inShape: shape) }
-                    lastShape = shape
-                    guard let at else { continue }
-                    let code = index.codes[index.firstCode(of: ordinal) + at]
-                    if code != last { codes.insert(code) }
-                    last = code
-                }
-                codes.visit { found.append(index.values[Int(wanted)].string($0)) }
-            }
-            return found
+    public func labelValues(of name: String, _ request: LabelRequest) async throws -> TextList {
+        guard request.start <= request.end else { return TextList() }
+        do {
+            var found: [TextList] = []
+            try await visit(request) { index, chosen in found.append(index.values(of: name, chosen)) }
+            if found.count <= 1 { return (found.first ?? TextList()).prefix(request.bound) }
+            return TextList(Self.distinct(found.flatMap(\.strings)).prefix(request.bound))
+        } catch let error as StorageError {
+            throw SelectError.storage(error.text)
         }
     }
 
@@ -107,16 +89,19 @@ extension MetricStore {
         guard request.start <= request.end else { return [] }
         do {
             let found = try await body { use in try await self.visit(request, use) }
-            // By bytes: a set of strings would take two spellings of one character for one.
-            var distinct: [String] = []
-            for text in found.sorted(by: { $0.precedesByBytes($1) }) where distinct.last?.hasSameBytes(as: text) != true
-            {
-                distinct.append(text)
-            }
-            return Array(distinct.prefix(request.bound))
+            return Array(Self.distinct(found).prefix(request.bound))
         } catch let error as StorageError {
             throw SelectError.storage(error.text)
         }
+    }
+
+    /// In order of their bytes, each once: a set of strings would take two spellings of one character for one.
+    private static func distinct(_ texts: [String]) -> [String] {
+        var distinct: [String] = []
+        for text in texts.sorted(by: { $0.precedesByBytes($1) }) where distinct.last?.hasSameBytes(as: text) != true {
+            distinct.append(text)
+        }
+        return distinct
     }
 
     /// Each index in range with the series chosen there.

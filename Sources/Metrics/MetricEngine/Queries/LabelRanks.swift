@@ -166,24 +166,11 @@ private struct DistinctCodes {
 
     /// Ranks by code, from `next` on; of codes that do not occur they mean nothing.
     func ranks(_ symbols: SymbolView, from next: inout UInt32) -> [UInt32] {
-        // The first eight bytes settle most comparisons.
-        var keyed = codes.map { (prefix: Self.prefix(symbols.text($0)), code: $0) }
-        keyed.sort { a, b in
-            if a.prefix != b.prefix { return a.prefix < b.prefix }
-            return ByteOrder.compare(symbols.text(a.code), symbols.text(b.code)) < 0
-        }
         var ranks = [UInt32](repeating: 0, count: isThere.count)
-        for entry in keyed {
-            ranks[Int(entry.code)] = next
+        for code in symbols.sorted(codes) {
+            ranks[Int(code)] = next
             next += 1
         }
         return ranks
-    }
-
-    /// Shorter texts are filled with zeros: where these make two equal, the texts decide.
-    private static func prefix(_ text: UnsafeRawBufferPointer) -> UInt64 {
-        var prefix: UInt64 = 0
-        for byte in text.prefix(8) { prefix = prefix << 8 | UInt64(byte) }
-        return text.isEmpty ? 0 : prefix << UInt64(8 * max(8 - text.count, 0))
     }
 }

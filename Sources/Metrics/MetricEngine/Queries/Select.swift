@@ -180,19 +180,30 @@ extension MetricStore: SeriesSource {
         return pieces
     }
 
-    private func assemble(_ selection: SeriesSelection, _ pieces: [SamplePiece]) -> [SeriesRun] {
-        var whole = [SamplePiece?](repeating: nil, count: selection.groups.count)
-        for piece in pieces {
-            let group = Int(piece.group)
-            if whole[group] == nil { whole[group] = piece } else { whole[group]?.add(piece) }
+    private func assemble(_ selection: SeriesSelection, _ pieces: consuming [SamplePiece]) -> [SeriesRun] {
+        // The first piece of each label set has them all in the end; most have one.
+        var first = [Int](repeating: -1, count: selection.groups.count)
+        for at in pieces.indices {
+            let group = Int(pieces[at].group)
+            if first[group] < 0 {
+                first[group] = at
+            } else {
+                let younger = pieces[at]
+                pieces[first[group]].add(younger)
+            }
         }
-        let present = (0..<UInt32(selection.groups.count)).filter { whole[Int($0)] != nil }
-        return selection.sortedLabels(of: present).compactMap { entry in
-            guard let piece = whole[Int(entry.group)] else { return nil }
-            return SeriesRun(
-                labels: entry.labels, timestamps: piece.timestamps, samples: piece.values,
-                hasStaleMarkers: piece.hasStaleMarkers)
+        let present = (0..<UInt32(selection.groups.count)).filter { first[Int($0)] >= 0 }
+        let sorted = selection.sortedLabels(of: present)
+        var runs: [SeriesRun] = []
+        runs.reserveCapacity(sorted.count)
+        for entry in sorted {
+            let at = first[Int(entry.group)]
+            runs.append(
+                SeriesRun(
+                    labels: entry.labels, timestamps: pieces[at].timestamps, samples: pieces[at].values,
+                    hasStaleMarkers: pieces[at].hasStaleMarkers))
         }
+        return runs
     }
 }
 

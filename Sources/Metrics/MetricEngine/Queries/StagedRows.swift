@@ -54,11 +54,15 @@ struct StagedRows {
     }
 
     func appendTimes(of chain: Chain, to out: inout [Int64]) {
-        forEachStretch(of: chain) { out.append(contentsOf: times[$0]) }
+        times.withUnsafeBufferPointer { times in
+            forEachStretch(of: chain) { out.append(contentsOf: UnsafeBufferPointer(rebasing: times[$0])) }
+        }
     }
 
     func appendValues(of chain: Chain, to out: inout [Double]) {
-        forEachStretch(of: chain) { out.append(contentsOf: values[$0]) }
+        values.withUnsafeBufferPointer { values in
+            forEachStretch(of: chain) { out.append(contentsOf: UnsafeBufferPointer(rebasing: values[$0])) }
+        }
     }
 
     private func forEachStretch(of chain: Chain, _ body: (Range<Int>) -> Void) {

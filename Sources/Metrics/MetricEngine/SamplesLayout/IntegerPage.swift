@@ -5,7 +5,7 @@ import Parquet
 /// A page of integers, one for each of its rows, verified and unpacked, any rows of which can be decoded on their own.
 ///
 /// Bytes never change, so pages are shared by queries and kept (`PageCache`).
-final class IntegerPage: Sendable {
+final class IntegerPage: EncodedValues {
     /// Within the row group.
     let rows: Range<Int>
     private enum Content {
@@ -115,27 +115,5 @@ final class IntegerPage: Sendable {
         let low = begin == from ? first : (begin - 1) * Self.stretch
         let high = past == to ? end : past * Self.stretch
         return rows.lowerBound + low..<rows.lowerBound + max(low, high)
-    }
-}
-
-/// Values of adjacent rows of a page that have one divisor.
-struct StoredValues: EncodedValues {
-    private let page: IntegerPage
-    private let first: UInt32
-    private let length: UInt32
-    private let divisor: Double
-
-    /// - Parameter rows: within the row group and the page.
-    init(_ page: IntegerPage, _ rows: Range<Int>, divisor: Double) {
-        self.page = page
-        first = UInt32(rows.lowerBound)
-        length = UInt32(rows.count)
-        self.divisor = divisor
-    }
-
-    var count: Int { Int(length) }
-
-    func decode(_ range: Range<Int>, to out: UnsafeMutablePointer<Double>) {
-        page.decode(Int(first) + range.lowerBound..<Int(first) + range.upperBound, divisor: divisor, to: out)
     }
 }

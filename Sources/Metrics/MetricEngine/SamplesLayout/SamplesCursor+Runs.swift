@@ -97,7 +97,7 @@ extension SamplesCursor {
                 let page = whole[next]
                 let rows = row..<min(run.rows.upperBound, page.rows.upperBound)
                 group.index.forEachDivisor(in: rows) { divisor, part in
-                    values.append(.encoded(StoredValues(page, part, divisor: divisor)))
+                    values.append(.encoded(page, part, divisor: divisor))
                 }
                 row = rows.upperBound
                 next += 1

@@ -76,7 +76,6 @@ extension PrometheusAPI {
     }
 
     private func names(_ found: LimitedNames) -> APIAnswer {
-        .success(
-            .array(found.names.map(JSONValue.string)), warnings: found.isTruncated ? [Self.truncationWarning] : [])
+        .success(.texts(found.texts), warnings: found.isTruncated ? [Self.truncationWarning] : [])
     }
 }

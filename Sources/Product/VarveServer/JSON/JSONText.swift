@@ -277,6 +277,8 @@ indirect enum JSONValue: Sendable {
     case string(String)
     case labels(Labels)
     case array([JSONValue])
+    /// An array of strings.
+    case texts(TextList)
     /// In this order.
     case object([(String, JSONValue)])
 }
@@ -297,6 +299,16 @@ extension JSONText {
             for (index, element) in elements.enumerated() {
                 if index > 0 { append(",") }
                 append(element)
+            }
+            append("]")
+        case .texts(let texts):
+            bytes.reserveCapacity(bytes.count + texts.bytesHeld + 3 * texts.count + 16)
+            append("[")
+            var isFirst = true
+            texts.forEach { text in
+                if !isFirst { append(",") }
+                isFirst = false
+                append(utf8: text.assumingMemoryBound(to: UInt8.self))
             }
             append("]")
         case .object(let members):

@@ -176,20 +176,35 @@ extension MemChunk {
             let set = Set(wanted)
             return order.filter { set.contains(keys[Int($0)]) }
         }
-        var found: [UInt32] = []
-        guard wanted.count < order.count else {
-            // Few rows among many keys: each row looks for its key from where the row before found its own.
-            var at = 0
-            for row in order {
-                at = wanted.firstIndex(notBelow: keys[Int(row)], galloping: at)
-                if at == wanted.count { break }
-                if wanted[at] == keys[Int(row)] { found.append(row) }
+        return order.withUnsafeBufferPointer { order in
+            wanted.withUnsafeBufferPointer { wanted in
+                wanted.count < order.count ? rows(order, keys, ofEach: wanted) : rows(order, keys, among: wanted)
             }
-            return found
         }
+    }
+
+    /// Few rows among many keys: each row looks for its key from where the row before found its own.
+    private static func rows(
+        _ order: UnsafeBufferPointer<UInt32>, _ keys: StoredIntegers, among wanted: UnsafeBufferPointer<Int64>
+    ) -> [UInt32] {
+        var found: [UInt32] = []
+        var at = 0
+        for row in order {
+            let key = keys[Int(row)]
+            at = wanted.firstIndex(notBelow: key, galloping: at)
+            if at == wanted.count { break }
+            if wanted[at] == key { found.append(row) }
+        }
+        return found
+    }
+
+    /// Few keys among many rows. Gallops: both sides ascend, so the search starts where the last one ended.
+    private static func rows(
+        _ order: UnsafeBufferPointer<UInt32>, _ keys: StoredIntegers, ofEach wanted: UnsafeBufferPointer<Int64>
+    ) -> [UInt32] {
+        var found: [UInt32] = []
         var from = 0
         for key in wanted {
-            // Gallop: both sides ascend, so the search starts where the last one ended.
             var low = from
             var step = 1
             while low + step < order.count, keys[Int(order[low + step])] < key {
@@ -201,10 +216,11 @@ extension MemChunk {
                 let middle = (low + high) / 2
                 if keys[Int(order[middle])] < key { low = middle + 1 } else { high = middle }
             }
-            var end = low
-            while end < order.count, keys[Int(order[end])] == key { end += 1 }
-            found.append(contentsOf: order[low..<end])
-            from = end
+            while low < order.count, keys[Int(order[low])] == key {
+                found.append(order[low])
+                low += 1
+            }
+            from = low
             if from == order.count { break }
         }
         return found
