@@ -1,13 +1,13 @@
 /// How long a group commit waits for writers that were seen a moment ago, so that one sync serves them all.
 ///
-/// - A sync costs more of a processor than a small record: where several writers come again and again, to wait a tenth of
+/// - A sync costs more of a processor than a small record: where several writers come again and again, to wait a seventh of
 ///   a millisecond spares every second one. A writer who is alone is never waited for.
 /// - Waits that bring nobody become rare: after each the next is twice as many commits away.
 ///
 /// A state machine without a clock; all times are nanoseconds.
 struct CrowdPatience {
     /// The longest that a commit waits.
-    static let longest: UInt64 = 80_000
+    static let longest: UInt64 = 150_000
     /// Writers who were in a commit longer ago than this are not expected back.
     static let memory: UInt64 = 1_000_000
     /// With so many records in hand a sync is spread thin already.

@@ -18,6 +18,8 @@ struct NewestSamples {
     private var earliest = Int64.min
     /// Before every time that counts.
     private static let none = Int64.min
+    /// Of so many series of an object one must be asked for, or their ends are not worth remembering.
+    private static let seriesForEach = 64
 
     /// - Parameter keys: ids, ascending.
     init(_ keys: [Int64], in times: ClosedRange<Int64>) {
@@ -67,11 +69,19 @@ struct NewestSamples {
     }
 
     private mutating func read(_ cursor: SamplesCursor, _ counters: ScanCounters) async throws {
-        while let rows = try await cursor.nextRows() {
+        // By pages that stay in the cache: only the ends of them are looked at.
+        while let runs = try await cursor.nextRuns() {
             try Task.checkCancellation()
             RestingPoint.pass()
-            counters.add { $0.rowsRead += UInt64(rows.count) }
-            add(rows)
+            counters.add { $0.rowsRead += UInt64(runs.count) }
+            var at = 0
+            for run in runs {
+                at = keys.firstIndex(notBelow: run.id, galloping: at)
+                guard at < keys.count, keys[at] == run.id, let last = run.times.indices.last,
+                    let value = run.values.decoded(last..<last + 1).first
+                else { continue }
+                offer(at, run.times[last], value)
+            }
         }
     }
 
@@ -86,10 +96,14 @@ struct NewestSamples {
                 <= times.upperBound.subtractingReportingOverflow(times.lowerBound).partialValue,
             let ids = try await reader.allIDs()
         else { return try await read(cursor, counters) }
-        let known = tails.tail(of: reader.file.name, series: ids.count)
+        let remembered = tails.tail(of: reader.file.name, series: ids.count)
+        // For a few series of many nothing is learnt: room for all of them would cost more than reading these.
+        func areFew(_ series: Int) -> Bool { series < ids.count / Self.seriesForEach }
+        if remembered == nil, areFew(keys.count) { return try await read(cursor, counters) }
+        let known = remembered ?? .unknown(ids.count)
         let unknown = offer(known, ids, times)
         guard !unknown.isEmpty else { return }
-        guard unknown.count * 64 >= ids.count else {
+        if areFew(unknown.count) {
             var scan = cursor.scan
             scan.keys = unknown
             return try await read(SamplesCursor(reader, scan), counters)

@@ -8,6 +8,11 @@ struct ObjectTail: Sendable {
     var times: [Int64]
     var values: [Double]
     var memory: Int { times.count * 16 }
+
+    /// Of so many series nothing.
+    static func unknown(_ series: Int) -> ObjectTail {
+        ObjectTail(times: [Int64](repeating: .min, count: series), values: [Double](repeating: 0, count: series))
+    }
 }
 
 /// Ends of series in objects, so that questions about now read no pages; the longest unused are given up.
@@ -47,17 +52,15 @@ final class TailCache: Sendable {
         }
     }
 
-    /// What is known of an object with so many series.
-    func tail(of object: String, series: Int) -> ObjectTail {
+    /// What is known of an object with so many series; nil: nothing.
+    func tail(of object: String, series: Int) -> ObjectTail? {
         let known = state.withLock { state -> ObjectTail? in
             guard let known = state.tails[object] else { return nil }
             state.clock += 1
             state.tails[object]?.used = state.clock
             return known.tail
         }
-        if let known, known.times.count == series { return known }
-        return ObjectTail(
-            times: [Int64](repeating: .min, count: series), values: [Double](repeating: 0, count: series))
+        return known?.times.count == series ? known : nil
     }
 
     func keep(_ tail: ObjectTail, of object: String) {
