@@ -37,6 +37,41 @@ import Testing
         #expect(absent == nil)
     }
 
+    /// Texts that begin alike, that are the beginning of others, with zeros and none.
+    @Test(arguments: UInt64(0)..<40)
+    func valuesAreInTheOrderOfTheirBytes(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var index = LabelIndex(hash: KeyedHash128(random: SeededRandomSource(seed: seed)))
+        let start = String(repeating: "p", count: Int.random(in: 0...20, using: &random))
+        var model: Set<[UInt8]> = []
+        var chosen: [UInt32] = []
+        var chosenValues: Set<[UInt8]> = []
+        for _ in 0..<Int.random(in: 0...300, using: &random) {
+            var value = start
+            for _ in 0..<Int.random(in: 0...18, using: &random) {
+                value += ["a", "b", "\u{0}", "é"].randomElement(using: &random) ?? ""
+            }
+            if value.isEmpty { continue }
+            let (ordinal, _) = Self.insert(Labels([("__name__", "m"), ("job", value)]), &index)
+            model.insert(Array(value.utf8))
+            if Bool.random(using: &random) {
+                chosen.append(ordinal)
+                chosenValues.insert(Array(value.utf8))
+            }
+        }
+        func bytes(_ list: TextList) -> [[UInt8]] {
+            var all: [[UInt8]] = []
+            list.forEach { all.append(Array($0)) }
+            return all
+        }
+        func sorted(_ values: Set<[UInt8]>) -> [[UInt8]] { values.sorted { $0.lexicographicallyPrecedes($1) } }
+        let view = index.view()
+        #expect(bytes(view.values(of: "job", nil)) == sorted(model))
+        #expect(bytes(view.values(of: "job", chosen.sorted())) == sorted(chosenValues))
+        #expect(view.values(of: "absent", nil).count == 0)
+        #expect(view.values(of: "__name__", nil).strings == (model.isEmpty ? [] : ["m"]))
+    }
+
     @Test(arguments: UInt64(0)..<40)
     func matchersChooseWhatTheyMean(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)

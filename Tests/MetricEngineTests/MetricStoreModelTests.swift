@@ -66,6 +66,9 @@ import Testing
         }
         expected.sort { $0.0 < $1.0 }
         try #require(runs.map(\.labels) == expected.map(\.0), "\(place): \(matchers)")
+        if let bound = store.selectionBound(matchers, start: range.lowerBound, end: range.upperBound) {
+            try #require(bound.series >= runs.count && bound.looks >= runs.count, "\(place): \(matchers)")
+        }
         for (run, (labels, samples)) in zip(runs, expected) {
             try #require(run.timestamps == samples.map(\.0), "\(place): \(labels)")
             try #require(run.values == samples.map(\.1), "\(place): \(labels)")

@@ -50,6 +50,35 @@ import Testing
         #expect(store.statistics.samplesRefused[.tooManySeries] == 1)
     }
 
+    /// One of many series of an object: its end is read, not remembered.
+    @Test func theNewestOfAFewSeriesIsReadByPages() async throws {
+        var world = TestWorld(seed: 3)
+        world.layouts = .standard
+        let store = try await world.open()
+        for scrape in Int64(0)..<3 {
+            // Integers, decimals and values that are neither.
+            try await store.write(
+                (0..<300).map { i in
+                    let value = i % 3 == 2 ? 1 / Double(i + 3) : Double(i) + Double(scrape) / 4
+                    return (metric("m", [("i", "\(i)")]), noon + scrape * 15_000, value)
+                })
+            if scrape < 2 { try await store.flush() }
+        }
+        for (i, end, scrape) in [(7, 31_000, 2.0), (7, 29_000, 1), (8, 14_999, 0), (9, 15_000, 1)] {
+            let request = SelectRequest(
+                matchers: [LabelMatcher("i", equals: "\(i)")], start: noon - 60_000, end: noon + Int64(end),
+                newestOnly: true)
+            let value = i % 3 == 2 ? 1 / Double(i + 3) : Double(i) + scrape / 4
+            for _ in 0..<2 {
+                let runs = try await store.select(request)
+                #expect(runs.count == 1 && runs.first?.timestamps.last == noon + Int64(scrape) * 15_000)
+                #expect(runs.first?.values.last == value)
+                #expect(try await store.newest(request)?.values == [value])
+            }
+        }
+        #expect(store.statistics.tailBytes == 0)
+    }
+
     @Test func aRefusedBatchWritesNothing() async throws {
         var world = TestWorld(seed: 2)
         world.options.limits.series = 1

@@ -16,9 +16,21 @@ import Testing
     }
 
     @Test func aRangeReachesItsSamplesAndItsSteps() throws {
-        // A sample a second at most, for an hour and the window before it, and 61 steps.
+        // A sample a second at most, for an hour and the window before it, and 61 steps, each of which looks back: a sixteenth
+        // of what is in its window.
         let reached = try #require(reach("rate(up[5m])", end: 3_600_000, step: 60_000))
-        #expect((39_000...41_000).contains(reached))
+        #expect((50_000...52_000).contains(reached))
+    }
+
+    @Test func longWindowsAreLookedThroughAtEachStep() throws {
+        #expect(try #require(reach("max_over_time(up[1d])", end: 3_600_000, step: 1_000)) > 100_000_000)
+    }
+
+    @Test func choosingSeriesCounts() {
+        let reached = QueryReach.samples(of: "up", start: 0, end: 0, step: nil, options: QueryOptions()) { _ in
+            SelectionBound(series: 1, looks: 1_000)
+        }
+        #expect(reached == 1_002)
     }
 
     @Test func severalSelectorsAddUp() throws {

@@ -1,4 +1,7 @@
 import CPlatform
+import MetricModel
+import NIOCore
+import NIOPosix
 import PromQL
 import Synchronization
 import Testing
@@ -39,6 +42,24 @@ import Testing
         case "wide": QueryLanes.quickReach + 1
         default: nil
         }
+    }
+
+    @Test func reachTellsTheLane() {
+        #expect(QueryLanes.lane(reach: 0) == .here && QueryLanes.lane(reach: QueryLanes.reachHere) == .here)
+        #expect(QueryLanes.lane(reach: QueryLanes.reachHere + 1) == .quick)
+        #expect(QueryLanes.lane(reach: QueryLanes.quickReach + 1) == .wide && QueryLanes.lane(reach: nil) == .wide)
+    }
+
+    @Test func whatALabelQuestionLooksAtAndWritesTellsItsLane() {
+        func lane(_ series: Int, _ looks: Int, isWritten: Bool) -> QueryLanes.Lane {
+            QueryLanes.lane(labelsOf: SelectionBound(series: series, looks: looks), isWritten: isWritten)
+        }
+        let most = QueryLanes.reachHere
+        #expect(lane(most, most, isWritten: false) == .here && lane(most + 1, most, isWritten: false) == .labels)
+        #expect(lane(1, most + 1, isWritten: false) == .labels)
+        #expect(lane(most / 32, most, isWritten: true) == .here && lane(most / 16, most, isWritten: true) == .labels)
+        #expect(lane(.max, 1, isWritten: true) == .labels)
+        #expect(QueryLanes.lane(labelsOf: nil, isWritten: false) == .labels)
     }
 
     @Test func smallQueriesDoNotWaitBehindWideOnes() async throws {
@@ -102,6 +123,50 @@ import Testing
         #expect(await api.get("/api/v1/query?query=small").status == 200)
         #expect(await api.get("/api/v1/query?query=wide").status == 200)
         #expect(seen.withLock { $0 } == ["small": false, "wide": true])
+    }
+
+    /// Which event loop the calling thread has, if any.
+    private static func loop() -> (any EventLoop)? { MultiThreadedEventLoopGroup.currentEventLoop }
+
+    @Test func aShortQuestionIsAnsweredWhereItWasRead() async throws {
+        let onLoop = Mutex<[String: Bool]>([:])
+        let database = FakeDatabase().answering { (text) async throws(QueryError) in
+            onLoop.withLock { $0[text] = Self.loop() != nil }
+            return QueryResult(value: .scalar(timestamp: 0, value: 1))
+        }
+        database.state.withLock { $0.reach = { $0 == "here" ? 1 : QueryLanes.quickReach } }
+        try await serving(database) { port in
+            try await blocking {
+                let client = try TestClient(port: port)
+                for text in ["here", "quick", "here"] {
+                    client.send("GET /api/v1/query?query=\(text) HTTP/1.1\r\nHost: x\r\n\r\n")
+                }
+                client.send("GET /-/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                let text = String(decoding: client.readToEnd(), as: UTF8.self)
+                #expect(text.split(separator: "HTTP/1.1 ").map { $0.prefix(3) } == ["200", "200", "200", "200"])
+            }
+        }
+        #expect(onLoop.withLock { $0 } == ["here": true, "quick": false])
+    }
+
+    @Test func whatHasToWaitForAnotherThreadLeavesTheLoopForGood() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        let executor = LoopExecutor(loop, elsewhere: ThreadTaskExecutor(name: "elsewhere", threads: 1))
+        let elsewhere = BlockingThreads(threads: 1)
+        let seen = await withCheckedContinuation { continuation in
+            loop.execute {
+                Task(executorPreference: executor) {
+                    let first = Self.loop() === loop
+                    let answer = try? await elsewhere.run { 7 }
+                    let second = Self.loop() != nil
+                    await Task.yield()
+                    continuation.resume(returning: (first, answer, second, Self.loop() != nil))
+                }
+            }
+        }
+        #expect(seen == (true, 7, false, false))
+        try await group.shutdownGracefully()
     }
 
     @Test func piecesOfALongAnswerAreMadeOnTheThreadsOfTheWideLane() async throws {

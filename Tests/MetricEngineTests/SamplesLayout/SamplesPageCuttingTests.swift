@@ -13,6 +13,14 @@ import Testing
         #expect(SamplesPageCutting.pageEnds([1], target: 4_096) == [1])
     }
 
+    @Test func aSeriesThatIsLongEnoughHasPagesOfItsOwn() {
+        #expect(SamplesPageCutting.pageEnds([2_880, 2_880], target: 4_096, own: 2_048) == [2_880, 5_760])
+        #expect(SamplesPageCutting.pageEnds([2_047, 2_047, 9], target: 4_096, own: 2_048) == [4_103])
+        // One that began behind another shares its page; pieces of a longer one are no series.
+        #expect(SamplesPageCutting.pageEnds([10, 2_880, 2_880], target: 4_096, own: 2_048) == [5_770])
+        #expect(SamplesPageCutting.pageEnds([8_193], target: 4_096, own: 2_048) == [4_096, 8_193])
+    }
+
     @Test func longSeriesAreSplitEvenly() {
         #expect(SamplesPageCutting.pageEnds([8_192], target: 4_096) == [8_192])
         #expect(SamplesPageCutting.pageEnds([8_193], target: 4_096) == [4_096, 8_193])

@@ -9,7 +9,7 @@ public import StorageEngine
 ///     metric         STRING                   RLE_DICTIONARY, runs only                   one per row group
 ///     series_id      INT64                    the same, or deltas for short series        one per row group
 ///     segment        TIMESTAMP(MILLIS)        RLE_DICTIONARY, one run                     one per row group
-///     timestamp      TIMESTAMP(MILLIS)        DELTA_BINARY_PACKED                         at a series end, ≥ 32,768 rows
+///     timestamp      TIMESTAMP(MILLIS)        DELTA_BINARY_PACKED                         at a series end, ≥ 131,072 rows
 ///     value_float    DOUBLE, optional         BYTE_STREAM_SPLIT or PLAIN                  at an end of value_int's
 ///     value_int      INT64, optional          DELTA_BINARY_PACKED                         at a series end, ≥ 4,096 rows
 ///     value_divisor  DOUBLE                   RLE_DICTIONARY, runs only                   one per row group

@@ -5,14 +5,18 @@
 enum SamplesPageCutting {
     /// Rows after which a page of integers is closed.
     static let valueRows = 4_096
-    /// Rows after which a page of times is closed.
-    static let timeRows = 32_768
+    /// A series of so many rows has pages of integers of its own: one form suits it better than it suits two series.
+    static let ownRows = 2_048
+    /// Rows after which a page of times is closed. Series of one target, which share their times, lie as far apart as a metric
+    /// has rows: those that meet in one page cost next to nothing.
+    static let timeRows = 131_072
     /// Below so many rows a series, ids are stored as deltas and integers by whole bytes.
     static let shortSeries = 64
 
-    /// Ends of pages that close at the first series end at or after `target` rows; a series longer than 2 · target is
-    /// split into pieces of equal length (to a row), each of which counts as a series.
-    static func pageEnds(_ seriesLengths: some Sequence<Int>, target: Int) -> [Int] {
+    /// Ends of pages that close at the first series end at or after `target` rows, or behind the first series if that has
+    /// `own` rows; a series longer than 2 · target is split into pieces of equal length (to a row), each of which counts as
+    /// a series.
+    static func pageEnds(_ seriesLengths: some Sequence<Int>, target: Int, own: Int = .max) -> [Int] {
         var ends: [Int] = []
         var row = 0
         var start = 0
@@ -21,7 +25,8 @@ enum SamplesPageCutting {
             let pieces = length <= 2 * target ? 1 : (length + 2 * target - 1) / (2 * target)
             for piece in 1...pieces {
                 let end = pieces == 1 ? row + length : row + length * piece / pieces
-                if end - start >= target {
+                let isAlone = start == row && pieces == 1
+                if end - start >= target || isAlone && length >= own {
                     ends.append(end)
                     start = end
                 }

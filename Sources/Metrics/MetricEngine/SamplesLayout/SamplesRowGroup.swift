@@ -61,7 +61,8 @@ struct SamplesRowGroupEncoder {
         self.sequence = sequence
         self.purpose = purpose
         let lengths = group.series.lazy.map { $0.rows }
-        integerEnds = SamplesPageCutting.pageEnds(lengths, target: SamplesPageCutting.valueRows)
+        integerEnds = SamplesPageCutting.pageEnds(
+            lengths, target: SamplesPageCutting.valueRows, own: SamplesPageCutting.ownRows)
         isShort = group.rows < SamplesPageCutting.shortSeries * group.series.count
         let stretches = Self.stretches(lengths, ends: integerEnds)
         columns = group.values.withUnsafeBufferPointer {
@@ -224,14 +225,14 @@ struct SamplesRowGroupEncoder {
     }
 
     /// At flush one form, chosen by the length of series; in compaction the smaller of both. Whole bytes must win by a
-    /// tenth: they cost a ZSTD pass in every read.
+    /// twenty-fifth: they cost a ZSTD pass when a page is read.
     private func encodedIntegers(_ integers: ArraySlice<Int64>) throws(ParquetError) -> ([UInt8], packed: [UInt8]) {
         switch purpose {
         case .flush: return try packed(integers, isShort ? .byte : .tight)
         case .compaction:
             let tight = try packed(integers, .tight)
             let byte = try packed(integers, .byte)
-            return byte.packed.count * 10 <= tight.packed.count * 9 ? byte : tight
+            return byte.packed.count * 25 <= tight.packed.count * 24 ? byte : tight
         }
     }
 
