@@ -61,7 +61,7 @@ import Testing
         }
         func bytes(_ list: TextList) -> [[UInt8]] {
             var all: [[UInt8]] = []
-            list.forEach { all.append(Array($0)) }
+            list.visit { all.append(Array($0)) }
             return all
         }
         func sorted(_ values: Set<[UInt8]>) -> [[UInt8]] { values.sorted { $0.lexicographicallyPrecedes($1) } }

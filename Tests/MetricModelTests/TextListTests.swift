@@ -7,7 +7,7 @@ import Testing
         let list = TextList(texts)
         #expect(list.count == 5 && list.strings == texts && list.bytesHeld == 1 + 5 + 9)
         var each: [[UInt8]] = []
-        list.forEach { each.append(Array($0)) }
+        list.visit { each.append(Array($0)) }
         #expect(each == texts.map { Array($0.utf8) })
     }
 

@@ -7,7 +7,9 @@ import Testing
     private func reach(
         _ query: String, start: Int64 = 0, end: Int64 = 0, step: Int64? = nil, bound: Int? = 10
     ) -> Int? {
-        QueryReach.samples(of: query, start: start, end: end, step: step, options: QueryOptions()) { _ in bound.map { SelectionBound(series: $0, looks: 0) } }
+        QueryReach.samples(of: query, start: start, end: end, step: step, options: QueryOptions()) { _ in
+            bound.map { SelectionBound(series: $0, looks: 0) }
+        }
     }
 
     @Test func anInstantSelectorReachesOneSampleOfEachSeries() throws {

@@ -16,7 +16,7 @@ public struct TextList: Sendable, Equatable {
     public var strings: [String] {
         var strings: [String] = []
         strings.reserveCapacity(count)
-        forEach { strings.append(String(decoding: $0, as: UTF8.self)) }
+        visit { strings.append(String(decoding: $0, as: UTF8.self)) }
         return strings
     }
 
@@ -37,7 +37,7 @@ public struct TextList: Sendable, Equatable {
     }
 
     /// The bytes of each, in order.
-    public func forEach(_ body: (UnsafeRawBufferPointer) -> Void) {
+    public func visit(_ body: (UnsafeRawBufferPointer) -> Void) {
         bytes.withUnsafeBytes { bytes in
             var start = 0
             for end in ends {

@@ -305,7 +305,7 @@ extension JSONText {
             bytes.reserveCapacity(bytes.count + texts.bytesHeld + 3 * texts.count + 16)
             append("[")
             var isFirst = true
-            texts.forEach { text in
+            texts.visit { text in
                 if !isFirst { append(",") }
                 isFirst = false
                 append(utf8: text.assumingMemoryBound(to: UInt8.self))
