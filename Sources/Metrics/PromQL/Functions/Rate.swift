@@ -22,8 +22,11 @@ struct RateGrid {
         var gaps: Double { Double(last &- first) }
     }
 
+    /// Steps whose windows reach samples at all; of the others none has a value.
+    private let steps: Range<Int>
+    /// Of these steps, in order.
     private let terms: [Term]
-    /// Every step has a value.
+    /// Each of them has a value.
     private let isComplete: Bool
     /// Positions of the samples in all windows together, and between them.
     private let positions: Range<Int>
@@ -37,11 +40,12 @@ struct RateGrid {
         let rangeSeconds = Go.seconds(milliseconds: argument.range)
         var samples = 0
         var absent = 0
+        let steps = Self.steps(of: grid, argument, reaching: timestamps)
         terms = timestamps.withUnsafeBufferPointer { timestamps in
-            [Term](unsafeUninitializedCapacity: grid.count) { terms, filled in
+            [Term](unsafeUninitializedCapacity: steps.count) { terms, filled in
                 var cursor = WindowCursor()
-                for step in 0..<grid.count {
-                    let end = argument.windowEnd(at: grid.time(step))
+                for step in 0..<steps.count {
+                    let end = argument.windowEnd(at: grid.time(steps.lowerBound &+ step))
                     let start = end &- argument.range
                     cursor.stride(timestamps, start: start, end: end)
                     let count = cursor.upper &- cursor.lower
@@ -61,15 +65,25 @@ struct RateGrid {
                             interval: Double(last &- first), toStart: Double(first &- start),
                             toEnd: Double(end &- last), factor: 0))
                 }
-                filled = grid.count
+                filled = steps.count
                 Self.extrapolate(terms, perSecondOf: isRate ? rangeSeconds : nil)
             }
         }
+        self.steps = steps
         isComplete = absent == 0
         positions = Self.positions(terms)
         self.rangeSeconds = rangeSeconds
         self.isRate = isRate
         self.samples = samples
+    }
+
+    /// The steps from the first whose window ends at a sample or later to the last whose window begins before one.
+    private static func steps(of grid: StepGrid, _ argument: RangeArgument, reaching timestamps: [Int64]) -> Range<Int> {
+        guard let first = timestamps.first, let last = timestamps.last else { return 0..<0 }
+        guard argument.at == nil else { return 0..<grid.count }
+        let low = grid.firstStep(notBefore: first &+ argument.offset)
+        let high = grid.firstStep(notBefore: last &+ argument.offset &+ argument.range)
+        return low..<max(low, high)
     }
 
     /// Turns milliseconds into what `apply` takes, for two steps at a time: divisions are most of the work.
@@ -121,25 +135,25 @@ struct RateGrid {
         }
     }
 
-    /// The values of the steps; whether all are there.
+    /// The values of the steps, of those that have one; whether all are there.
+    /// - Parameter output: a value for each step of the grid, none yet.
     func apply(
         to values: [Double], isCounter: Bool, into output: inout [Double], _ budget: inout QueryBudget
     ) throws(QueryError) -> Bool {
         let resets = isCounter ? Self.resets(in: values, within: positions) : []
         if isComplete && isCounter && resets.isEmpty {
             applyToRising(values, &output)
-            return true
+            return steps.count == output.count
         }
         var isComplete = true
         try values.withUnsafeBufferPointer { (values) throws(QueryError) in
             try terms.withUnsafeBufferPointer { (terms) throws(QueryError) in
                 try output.withUnsafeMutableBufferPointer { (output) throws(QueryError) in
-                    precondition(output.count == terms.count)
+                    let output = UnsafeMutableBufferPointer(rebasing: output[steps])
                     var lowestReset = 0
                     for step in terms.indices {
                         let term = terms[step]
                         guard term.first >= 0 else {
-                            output[step] = Absent.value
                             isComplete = false
                             continue
                         }
@@ -160,15 +174,16 @@ struct RateGrid {
                 }
             }
         }
-        return isComplete
+        return isComplete && steps.count == output.count
     }
 
     /// What most series are: a counter without resets, with samples in all windows.
     private func applyToRising(_ values: [Double], _ output: inout [Double]) {
-        precondition(positions.upperBound <= values.count && output.count == terms.count)
+        precondition(positions.upperBound <= values.count && steps.upperBound <= output.count)
         values.withUnsafeBufferPointer { values in
             terms.withUnsafeBufferPointer { terms in
                 output.withUnsafeMutableBufferPointer { output in
+                    let output = UnsafeMutableBufferPointer(rebasing: output[steps])
                     for step in terms.indices {
                         let term = terms[step]
                         let first = values[Int(term.first)]

@@ -27,6 +27,14 @@ struct StepGrid: Equatable, Sendable {
     @inline(__always)
     func time(_ index: Int) -> Int64 { start &+ Int64(truncatingIfNeeded: index) &* step }
 
+    /// The first step at `time` or later; `count` where there is none.
+    func firstStep(notBefore time: Int64) -> Int {
+        guard time > start else { return 0 }
+        let (gap, isFar) = time.subtractingReportingOverflow(start)
+        if isFar { return count }
+        return Int(min(gap / step + (gap % step > 0 ? 1 : 0), Int64(count)))
+    }
+
     /// Some of the steps.
     ///
     /// - Precondition: `steps` within the grid.
