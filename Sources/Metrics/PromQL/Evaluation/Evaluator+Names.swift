@@ -64,9 +64,25 @@ extension Evaluator {
     }
 
     private static func haveOneName(_ all: some Collection<Labels>) -> Bool {
+        if haveOneCode(all) { return true }
         let grouping = LabelGrouping(names: MetadataLabels.names, isExclusion: false)
         var groups = Groups()
         return all.allSatisfy { groups.index(of: $0, by: grouping) == 0 }
+    }
+}
+
+/// Whether codes tell that all have the same name: of one source and one shape, which has no other label that goes with a name.
+private func haveOneCode(_ all: some Collection<Labels>) -> Bool {
+    guard let first = all.first?.coded, !first.isNameless else { return false }
+    let shape = first.source.shape(of: first.ordinal)
+    let names = first.source.names(ofShape: shape)
+    let places = names.indices.filter { at in MetadataLabels.names.contains { $0.hasSameBytes(as: names[at]) } }
+    guard places.count == 1 else { return false }
+    let code = first.source.code(of: first.ordinal, at: places[0])
+    return all.allSatisfy { labels in
+        guard let label = labels.coded, label.source === first.source, !label.isNameless else { return false }
+        return label.source.shape(of: label.ordinal) == shape
+            && label.source.code(of: label.ordinal, at: places[0]) == code
     }
 }
 

@@ -71,6 +71,8 @@ extension Evaluator {
         var shared = SharedRates(runs(of: node.range))
         var remark = QuantileRemark(node: node, scalars: scalars)
         // Most series of a selector have one name: looked at once.
+        var haveOneName = false
+        if case .selector = node.range.source { haveOneName = hasOneName(node.range) }
         var nameLookedAt: String?
 
         try forEachSource(of: node.range, grid) { (source) throws(QueryError) in
@@ -78,8 +80,8 @@ extension Evaluator {
             let column = try column(of: source, node, scalars, grid, &shared)
             if column.hasNoValue { return }
             remark.note(column, &annotations)
-            if node.function.expectsCounter, let name = source.labels.metricName,
-                nameLookedAt?.hasSameBytes(as: name) != true
+            if node.function.expectsCounter, nameLookedAt == nil || !haveOneName,
+                let name = source.labels.metricName, nameLookedAt?.hasSameBytes(as: name) != true
             {
                 nameLookedAt = name
                 if !Self.isCounterName(name) {
