@@ -51,6 +51,8 @@ final class Committer: @unchecked Sendable {
 extension RegionLog {
     /// So few waiters cost less than a hop to another thread.
     private static let answeredAtOnce = 2
+    /// …and so few where nobody waits for the next commit meanwhile.
+    private static let answeredWhenIdle = 8
 
     private enum Outcome { case idle, more, needsSegment }
 
@@ -148,10 +150,10 @@ extension RegionLog {
             buffer = committer.letGo()
         }
         let appender = committer.appender
-        let ready = state.withLock { state -> [Waiter] in
+        let (ready, isIdle) = state.withLock { state -> ([Waiter], Bool) in
             state.counts.syncs += syncs && hadUnsynced ? 1 : 0
             state.note(appender)
-            guard let written, let active = state.segments.indices.last else { return [] }
+            guard let written, let active = state.segments.indices.last else { return ([], true) }
             state.isUnsealed = true
             state.counts.commits += 1
             state.counts.records += records
@@ -159,18 +161,18 @@ extension RegionLog {
             state.segments[active].cover(written, tables)
             state.commit.recycle(&buffer)
             startTimer(&state)
-            return state.commit.acknowledge(written.upperBound)
+            return (state.commit.acknowledge(written.upperBound), state.commit.pendingRecords == 0)
         }
         committer.patience.committed(records: Int(records), at: environment.time.monotonic())
-        answer(ready)
+        answer(ready, isIdle: isIdle)
         prepareAhead(appender)
         return isFull
     }
 
     /// Many are answered beside the next commit: waking a task costs some microseconds, and the disk would wait for all.
-    private func answer(_ ready: [Waiter]) {
+    private func answer(_ ready: [Waiter], isIdle: Bool) {
         // The last one first: what it makes visible are the others' records, too.
-        guard ready.count > Self.answeredAtOnce else {
+        guard ready.count > (isIdle ? Self.answeredWhenIdle : Self.answeredAtOnce) else {
             for waiter in ready.reversed() { waiter.resume(returning: .success(())) }
             return
         }
