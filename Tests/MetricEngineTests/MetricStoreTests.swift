@@ -50,6 +50,18 @@ import Testing
         #expect(store.statistics.samplesRefused[.tooManySeries] == 1)
     }
 
+    @Test func samplesInMemoryAreUnsortedUntilSomebodyAsks() async throws {
+        let store = try await TestWorld(seed: 4).open()
+        try await store.write((0..<100).map { (metric("m", [("i", "\($0)")]), noon, 1) })
+        #expect(store.unsortedSamples == 100)
+        _ = try await store.everything()
+        #expect(store.unsortedSamples == 0)
+        try await store.write([(metric("m"), noon, 1)])
+        #expect(store.unsortedSamples > 0)
+        try await store.flush()
+        #expect(store.unsortedSamples == 0)
+    }
+
     /// One of many series of an object: its end is read, not remembered.
     @Test func theNewestOfAFewSeriesIsReadByPages() async throws {
         var world = TestWorld(seed: 3)

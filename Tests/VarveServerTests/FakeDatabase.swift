@@ -21,6 +21,7 @@ final class FakeDatabase: MetricDatabase {
         var cardinality = DatabaseCardinality()
         var options: QueryOptions?
         var reach: @Sendable (String) -> Int? = { _ in nil }
+        var unsorted = 0
         var answer: Answer = { (text) async throws(QueryError) in
             QueryResult(value: .scalar(timestamp: 0, value: Double(text) ?? 0))
         }
@@ -49,6 +50,8 @@ final class FakeDatabase: MetricDatabase {
         state.withLock { $0.options = options }
         return try await state.withLock { $0.answer }(expression)
     }
+
+    var unsortedSamples: Int { state.withLock { $0.unsorted } }
 
     func reach(of expression: String, start: Int64, end: Int64, step: Int64?, options: QueryOptions) -> Int? {
         state.withLock { $0.reach }(expression)

@@ -50,6 +50,30 @@ import Testing
         #expect(QueryLanes.lane(reach: QueryLanes.quickReach + 1) == .wide && QueryLanes.lane(reach: nil) == .wide)
     }
 
+    @Test func whoPutsFreshSamplesInOrderDoesItOnAThread() {
+        let database = FakeDatabase()
+        database.state.withLock { $0.reach = { _ in 1 } }
+        let api = PrometheusAPI.test(database)
+        let request = APIRequest(method: "GET", target: "/api/v1/query?query=up")
+        #expect(api.lane(of: .query, request) == .here)
+        database.state.withLock { $0.unsorted = QueryLanes.reachHere + 1 }
+        #expect(api.lane(of: .query, request) == .quick)
+    }
+
+    /// Where it cannot be told cheaply, or there is nothing to tell, a question takes the way of its kind.
+    @Test(arguments: [
+        ("/api/v1/query", QueryLanes.Lane.here), ("/api/v1/query?time=x", .quick),
+        ("/api/v1/query?query=up&pad=\(String(repeating: "x", count: 5_000))", .quick),
+        ("/api/v1/query_range?query=up", .quick), ("/api/v1/query_range?query=up&start=0&end=1&step=1", .here),
+        ("/api/v1/labels?start=x", .labels), ("/api/v1/labels", .labels), ("/api/v1/series?match[]=up", .labels),
+    ]) func theLaneIsToldBeforeAThreadIsWoken(target: String, lane: QueryLanes.Lane) throws {
+        let database = FakeDatabase()
+        database.state.withLock { $0.reach = { _ in 1 } }
+        let request = APIRequest(method: "GET", target: target)
+        let route = try #require(Route.find(request.path, prefix: "")?.route)
+        #expect(PrometheusAPI.test(database).lane(of: route, request) == lane)
+    }
+
     @Test func whatALabelQuestionLooksAtAndWritesTellsItsLane() {
         func lane(_ series: Int, _ looks: Int, isWritten: Bool) -> QueryLanes.Lane {
             QueryLanes.lane(labelsOf: SelectionBound(series: series, looks: looks), isWritten: isWritten)

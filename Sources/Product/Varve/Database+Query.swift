@@ -36,6 +36,9 @@ extension Database {
         ) { store.selectionBound($0.matchers, start: $0.start, end: $0.end) }
     }
 
+    /// Samples in memory that the next query puts in order before it sees any of them.
+    public var unsortedSamples: Int { store.unsortedSamples }
+
     /// What a question about labels or series may look at, at most, told without looking; see `SelectionBound`.
     /// - Parameter matchers: as those of `labelNames`.
     /// - Returns: nil where the series of an older segment would have to be read first.

@@ -12,6 +12,8 @@ public protocol MetricDatabase: Sendable {
     /// only. nil: that cannot be told.
     func reach(of expression: String, start: Int64, end: Int64, step: Int64?, options: QueryOptions) -> Int?
 
+    /// Samples that the next query puts in order before it sees any of them.
+    var unsortedSamples: Int { get }
     /// What a question about labels or series may look at, at most; nil: that cannot be told without reading.
     func labelReach(matchers: [[LabelMatcher]], start: Int64, end: Int64) -> SelectionBound?
 
@@ -63,6 +65,7 @@ extension MetricDatabase {
     public func reach(of expression: String, start: Int64, end: Int64, step: Int64?, options: QueryOptions) -> Int? {
         nil
     }
+    public var unsortedSamples: Int { 0 }
     public func labelReach(matchers: [[LabelMatcher]], start: Int64, end: Int64) -> SelectionBound? { nil }
 }
 

@@ -1,9 +1,13 @@
 public import MetricModel
+import StorageEngine
 
 /// How much a selection can be: told from the index, before any series is chosen.
 extension MetricStore {
     /// Of a metric with no more series than this those that an equality leaves are counted: microseconds.
     private static let mostCounted = 4_096
+
+    /// Samples in memory that whoever asks next puts in order.
+    public var unsortedSamples: Int { region.snapshot.unsortedRows(of: SamplesTable.number) }
 
     /// - Returns: nil where the series of an older segment would have to be read first.
     public func selectionBound(_ matchers: [LabelMatcher], start: Int64, end: Int64) -> SelectionBound? {

@@ -78,7 +78,8 @@ struct RateGrid {
     }
 
     /// The steps from the first whose window ends at a sample or later to the last whose window begins before one.
-    private static func steps(of grid: StepGrid, _ argument: RangeArgument, reaching timestamps: [Int64]) -> Range<Int> {
+    private static func steps(of grid: StepGrid, _ argument: RangeArgument, reaching timestamps: [Int64]) -> Range<Int>
+    {
         guard let first = timestamps.first, let last = timestamps.last else { return 0..<0 }
         guard argument.at == nil else { return 0..<grid.count }
         let low = grid.firstStep(notBefore: first &+ argument.offset)

@@ -23,15 +23,21 @@ extension PrometheusAPI {
     }
 
     func lane(of asked: InstantQueryParameters) -> QueryLanes.Lane {
-        QueryLanes.lane(
+        lane(
             reach: database.reach(
                 of: asked.expression, start: asked.time, end: asked.time, step: nil, options: asked.common.options))
     }
 
     func lane(of asked: RangeQueryParameters) -> QueryLanes.Lane {
-        QueryLanes.lane(
+        lane(
             reach: database.reach(
                 of: asked.expression, start: asked.start, end: asked.end, step: asked.step,
                 options: asked.common.options))
+    }
+
+    private func lane(reach: Int?) -> QueryLanes.Lane {
+        let lane = QueryLanes.lane(reach: reach)
+        // Fresh samples are put in order by whoever asks first.
+        return lane == .here && database.unsortedSamples > QueryLanes.reachHere ? .quick : lane
     }
 }

@@ -62,6 +62,8 @@ public final class BucketDatabase: MetricDatabase {
         database.reach(of: expression, start: start, end: end, step: step, options: .some(options))
     }
 
+    public var unsortedSamples: Int { database.unsortedSamples }
+
     public func labelReach(matchers: [[LabelMatcher]], start: Int64, end: Int64) -> SelectionBound? {
         database.labelReach(matching: matchers, start: start, end: end)
     }

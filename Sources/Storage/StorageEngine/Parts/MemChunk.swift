@@ -310,6 +310,9 @@ final class MemChunk: @unchecked Sendable {
         return order.rows
     }
 
+    /// Whether `order` of so many rows is remembered.
+    func isSorted(rows: Int) -> Bool { sorted.withLock { $0?.rows == rows } }
+
     /// The same and where each first key ends, if the key is two integers; else nil. Not remembered: for who reads it once.
     func groupedOrder(rows: Int, _ scratch: inout SortScratch) -> GroupedOrder? {
         guard hasTwoIntegerKeys else { return nil }

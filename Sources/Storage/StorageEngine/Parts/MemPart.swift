@@ -119,6 +119,11 @@ struct MemPartView: Sendable {
     var pieces: [Piece] { sealed + [last] }
     var rowCount: Int { sealed.reduce(last.rows) { $0 + $1.rows } }
 
+    /// Rows that the next scan sorts first.
+    var unsortedRows: Int {
+        pieces.reduce(0) { $1.chunk.isSorted(rows: $1.rows) ? $0 : $0 + $1.rows }
+    }
+
     /// First and last time; nil without rows, or without a time column.
     var timeBounds: ClosedRange<Int64>? {
         var (first, last) = (Int64.max, Int64.min)

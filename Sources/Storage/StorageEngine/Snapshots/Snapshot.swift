@@ -68,6 +68,11 @@ public struct Snapshot: Sendable {
         return sum
     }
 
+    /// Rows of a table in memory that the next scan of their segment sorts before it sees any of them.
+    public func unsortedRows(of table: UInt16) -> Int {
+        parts.mems.reduce(0) { $1.part.place.table == table ? $0 + $1.unsortedRows : $0 }
+    }
+
     /// First and last time of a table's rows; nil when it has none. Looks at every row in memory.
     public func timeBounds(of table: UInt16) -> ClosedRange<Int64>? {
         var (first, last) = (Int64.max, Int64.min)
