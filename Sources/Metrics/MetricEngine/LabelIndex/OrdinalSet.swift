@@ -23,6 +23,11 @@ struct OrdinalSet: Sendable, Equatable {
     }
 
     mutating func formUnion(_ other: OrdinalSet) {
+        // Most questions are about one segment: its set is shared, not copied.
+        if words.isEmpty {
+            self = other
+            return
+        }
         if other.words.count > words.count {
             words.append(contentsOf: repeatElement(0, count: other.words.count - words.count))
         }
