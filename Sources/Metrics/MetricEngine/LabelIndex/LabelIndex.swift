@@ -236,11 +236,6 @@ struct LabelIndex: Sendable {
         return lastNames[place]
     }
 
-    /// Series of a metric by its name.
-    func seriesCount(ofMetric metric: UnsafeRawBufferPointer) -> Int {
-        metrics.code(of: metric).map { seriesOfMetric[Int($0)].count } ?? 0
-    }
-
     func metricCode(_ ordinal: UInt32) -> UInt32 { metricOf[Int(ordinal)] }
 
     private mutating func intern(shape nameCodes: [UInt32]) -> UInt32 {

@@ -73,7 +73,8 @@ struct NewestSamples {
         while let runs = try await cursor.nextRuns() {
             try Task.checkCancellation()
             RestingPoint.pass()
-            counters.add { $0.rowsRead += UInt64(runs.count) }
+            let rows = runs.reduce(0) { $0 + $1.times.count }
+            counters.add { $0.rowsRead += UInt64(rows) }
             var at = 0
             for run in runs {
                 at = keys.firstIndex(notBelow: run.id, galloping: at)

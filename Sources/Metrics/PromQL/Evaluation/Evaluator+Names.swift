@@ -75,14 +75,12 @@ extension Evaluator {
 private func haveOneCode(_ all: some Collection<Labels>) -> Bool {
     guard let first = all.first?.coded, !first.isNameless else { return false }
     let shape = first.source.shape(of: first.ordinal)
-    let names = first.source.names(ofShape: shape)
-    let places = names.indices.filter { at in MetadataLabels.names.contains { $0.hasSameBytes(as: names[at]) } }
-    guard places.count == 1 else { return false }
-    let code = first.source.code(of: first.ordinal, at: places[0])
+    guard let nameAt = MetadataLabels.onlyPlace(in: first.source.names(ofShape: shape)) else { return false }
+    let code = first.source.code(of: first.ordinal, at: nameAt)
     return all.allSatisfy { labels in
         guard let label = labels.coded, label.source === first.source, !label.isNameless else { return false }
         return label.source.shape(of: label.ordinal) == shape
-            && label.source.code(of: label.ordinal, at: places[0]) == code
+            && label.source.code(of: label.ordinal, at: nameAt) == code
     }
 }
 

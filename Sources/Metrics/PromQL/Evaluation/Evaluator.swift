@@ -185,11 +185,10 @@ extension Evaluator {
             if ownShape != shape {
                 shape = ownShape
                 let names = label.source.names(ofShape: ownShape)
-                let gone = names.indices.filter { at in
-                    MetadataLabels.names.contains { $0.hasSameBytes(as: names[at]) }
-                }
-                guard gone.count == 1, names[gone[0]].hasSameBytes(as: Labels.metricNameLabel) else { return false }
-                nameAt = gone[0]
+                guard let gone = MetadataLabels.onlyPlace(in: names),
+                    names[gone].hasSameBytes(as: Labels.metricNameLabel)
+                else { return false }
+                nameAt = gone
             }
             let code = label.source.code(of: label.ordinal, at: nameAt)
             if code != metric ?? code { return false }

@@ -53,6 +53,12 @@ struct SeriesColumn {
 /// The label names that describe a metric as a whole and go when an operation changes what it means.
 enum MetadataLabels {
     static let names = CodedLabels.metadataNames
+
+    /// Where the only one of them stands in a shape; nil: there is none, or another.
+    static func onlyPlace(in shape: [String]) -> Int? {
+        let places = shape.indices.filter { at in names.contains { $0.hasSameBytes(as: shape[at]) } }
+        return places.count == 1 ? places[0] : nil
+    }
 }
 
 extension Labels {

@@ -111,6 +111,7 @@ struct MemPartView: Sendable {
     struct Piece: Sendable {
         let chunk: MemChunk
         let rows: Int
+        var unsortedRows: Int { chunk.isSorted(rows: rows) ? 0 : rows }
     }
     let part: MemPart
     let sealed: [Piece]
@@ -120,9 +121,7 @@ struct MemPartView: Sendable {
     var rowCount: Int { sealed.reduce(last.rows) { $0 + $1.rows } }
 
     /// Rows that the next scan sorts first.
-    var unsortedRows: Int {
-        pieces.reduce(0) { $1.chunk.isSorted(rows: $1.rows) ? $0 : $0 + $1.rows }
-    }
+    var unsortedRows: Int { sealed.reduce(last.unsortedRows) { $0 + $1.unsortedRows } }
 
     /// First and last time; nil without rows, or without a time column.
     var timeBounds: ClosedRange<Int64>? {
